@@ -13,16 +13,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regraft.api import Model, compile, load
+    from regraft.api import compile
     from regraft.custom_ops.bodies import register_body, unregister_body
     from regraft.custom_ops.libraries import build_layers
     from regraft.custom_ops.registry import register_layer, registered_layers, unregister_layer
     from regraft.errors import CompileError, ModelFileError, RegraftError, RunError, UnsupportedError, UsageError
+    from regraft.loading import load
+    from regraft.model import Model
     from regraft.report import Report
     from regraft.runtime import Session
 
 _HOMES = {
-    "Model": "regraft.api",
+    "Model": "regraft.model",
     "build_layers": "regraft.custom_ops.libraries",
     "compile": "regraft.api",
     "register_body": "regraft.custom_ops.bodies",
@@ -30,7 +32,7 @@ _HOMES = {
     "register_layer": "regraft.custom_ops.registry",
     "registered_layers": "regraft.custom_ops.registry",
     "unregister_layer": "regraft.custom_ops.registry",
-    "load": "regraft.api",
+    "load": "regraft.loading",
     "CompileError": "regraft.errors",
     "ModelFileError": "regraft.errors",
     "RegraftError": "regraft.errors",

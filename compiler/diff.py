@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from regraft.api import Model, compile_with
+from regraft.api import compile_with
 from regraft.errors import Diagnostic, UsageError, listing
 from regraft.judges import JUDGES, by_reference
+from regraft.model import Model
 from regraft.options import CompileOptions
 from regraft.runtime.compare import Difference, compare, first_beyond, run_all
 from regraft.runtime.session import Session

@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx
 
-from regraft.api import compile_with, read_source
+from regraft.api import compile_with
 from regraft.costs import drop_weights, flops, item_size
 from regraft.emit.protos import tensor_type
 from regraft.errors import CompileError, Diagnostic, ModelFileError
@@ -19,6 +19,7 @@ from regraft.profiling import load_profile
 from regraft.report import Report, source_files
 from regraft.report_page import Trace
 from regraft.report_page.build import PageInput, build_page, walk_nodes
+from regraft.sources import read_source
 
 
 @dataclass

@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from regraft.api import Model, compile_with
+from regraft.api import compile_with
 from regraft.commands import flags
 from regraft.commands.output import Progress, errors_as_dicts, print_errors, print_json, write_text
 from regraft.errors import CompileError, Diagnostic, RegraftError, UsageError
+from regraft.model import Model
 
 
 def compile_model(args: argparse.Namespace) -> int:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.api import load
 from regraft.commands import flags
 from regraft.commands.output import Progress, print_json, write_text
 from regraft.errors import Diagnostic, RunError, UsageError, did_you_mean, listing
 from regraft.images import Preparation, is_map, map_to_picture, picture_to_blob, write_png
 from regraft.inspection import inspect_onnx, model_nodes
+from regraft.loading import load
 from regraft.plugins import load_plugins
 from regraft.profiling import Profile, from_trace
 

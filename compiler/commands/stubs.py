@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from regraft.api import read_source
 from regraft.commands.output import print_json
 from regraft.errors import Diagnostic, RegraftError, UsageError
 from regraft.options import CompileOptions
 from regraft.scaffold import find_example, layer_stub, rule_stub
+from regraft.sources import read_source
 
 
 def write_stub(args: argparse.Namespace) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from regraft.api import compile_with, layers_by_name, read_source
+from regraft.api import compile_with
 from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, fitted
 from regraft.errors import Diagnostic, RunError
 from regraft.ir import Graph, Op, Shape, Value
 from regraft.options import CompileOptions
+from regraft.sources import layers_by_name, read_source
 
 _SMALL = 64
 """Constants of up to so many numbers are kept: permutations, sizes. Weights are read again when they are asked for."""

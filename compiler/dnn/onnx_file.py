@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from regraft.api import load
 from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, fitted
 from regraft.errors import Diagnostic, ModelFileError, RunError
 from regraft.ir import Shape
+from regraft.loading import load
 
 _NODE = "onnx_node!"
 """What OpenCV puts before the names of nodes."""

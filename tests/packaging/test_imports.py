@@ -28,22 +28,27 @@ ALLOWED: dict[str, set[str]] = {
     "images": {"errors"},
     "scaffold": {"errors", "ir", "layers", "passes"},
     "catalogue": {"custom_ops", "passes"},
-    "api": TOOLBOX | {"custom_ops", "emit", "frontends", "layers", "passes", "plugins", "runtime", "verification"}
-    | {"profiling", "report_page"},
+    "sources": TOOLBOX | {"custom_ops", "emit", "frontends", "layers", "passes"},
+    "lowering": {"custom_ops", "emit", "errors", "frontends", "ir", "layers", "options", "passes", "report_page"}
+    | {"runtime", "sources", "verification"},
+    "model": {"emit", "errors", "layers", "passes", "profiling", "report", "report_page", "runtime"},
+    "loading": {"emit", "layers", "runtime"},
+    "api": TOOLBOX
+    | {"emit", "frontends", "layers", "lowering", "model", "passes", "plugins", "report_page", "sources"},
     "costs": set(),
     "profiling": {"errors"},
     "report_page": {"costs", "emit", "errors", "ir", "profiling", "report"},
     "verification": {"errors", "ir", "passes"},
-    "inspection": {"api", "costs", "emit", "profiling", "report_page", *TOOLBOX},
+    "inspection": {"api", "sources", "costs", "emit", "profiling", "report_page", *TOOLBOX},
     "demo": {"api", "images", *TOOLBOX},
-    "dnn": {"api", "custom_ops", "images", *TOOLBOX},
+    "dnn": {"api", "custom_ops", "images", "loading", "sources", *TOOLBOX},
     "judges": {"errors", "runtime"},
-    "diff": {"api", "judges", "runtime", *TOOLBOX},
+    "diff": {"api", "judges", "model", "runtime", *TOOLBOX},
     "commands": {"api", "catalogue", "demo", "diff", "images", "inspection", "plugins", "scaffold", *TOOLBOX}
-    | {"profiling"},
+    | {"loading", "model", "profiling", "sources"},
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
-    "__init__": {"api", "custom_ops", "errors", "report", "runtime"},
+    "__init__": {"api", "custom_ops", "errors", "loading", "model", "report", "runtime"},
 }
 """What each part of `regraft` may import beside itself."""
 

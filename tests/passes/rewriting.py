@@ -11,10 +11,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from regraft import emit
-from regraft.api import op_table
 from regraft.custom_ops.schema import OPS
 from regraft.ir import Builder, DType, Graph, Shape, TensorType, Value, verify
 from regraft.passes import RuleContext
+from regraft.sources import op_table
 
 Array = npt.NDArray[Any]
 Make = Callable[..., Value | Sequence[Value]]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from rewriting import numbers
 
-from regraft.api import op_table
 from regraft.frontends.tensorflow import TensorFlowFrontend
 from regraft.ir import UNKNOWN, Builder, DType, Graph, TensorType, Value
 from regraft.passes.tensorflow.prepare import infer_input_ranks
+from regraft.sources import op_table
 
 CASES: dict[str, tuple[Any, int | None]] = {
     "Conv2D": (lambda tf, x: tf("Conv2D", x, numbers(1, 1, 1, 1)), 4),

@@ -17,9 +17,9 @@ from netspec import Net
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "frontends" / "caffe"))
 from caffe_writer import blob, v2_layer
 
-from regraft.api import read_source
 from regraft.options import CompileOptions
 from regraft.passes import BUILT_IN, RuleContext, legalisation
+from regraft.sources import read_source
 
 
 @dataclass(frozen=True)
