@@ -21,7 +21,7 @@ from regraft.passes import Note, PassManager, RuleContext
 from regraft.plugins import load_plugins
 from regraft.report import Report, SourceFile, layer_records, op_counts, rule_counts, source_files
 from regraft.report_page import Trace
-from regraft.sources import op_table, read
+from regraft.sources import channel_axis, op_table, read
 
 Progress = Callable[[str], None]
 """Called with a few words when a stage begins."""
@@ -51,6 +51,10 @@ def compile(
         mean_file: a mean picture to subtract (`.binaryproto`, `.npy`); of a larger one the middle is taken.
         mean_values, scale_values: a number a channel to subtract and then to divide by, for all pictures or by input.
         reverse_input_channels: whether the network's channels are in the other order (BGR) than what is fed (RGB).
+        input_types, input_layouts: what is fed in the place of float32 and the network's own layout: `"u8"`, `"NHWC"`,
+            or by input (`{"data": "NHWC"}`); `input_shapes` are the network's own all the same.
+        output_layouts: `"NCHW"` or `"NHWC"` for outputs, or by output.
+        rename: new names of inputs and outputs (`{"data": "image"}`); other options use the old ones.
         dynamic_batch: whether the first dimension of every input may have any size.
         random_weights: a seed; Caffe layers without weights get random ones, to try size and speed.
         strict: whether ignored parameters are errors.
@@ -93,7 +97,8 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
     try_sizes(imported.graph, frontend, path, weights, options)
     graph = imported.graph
     trace = Trace(graph, imported.files)
-    context = RuleContext({**options.settings, "expand_layer": users.expand, "place_layer": users.place})
+    settings = {**options.settings, "channel_axis": channel_axis(frontend)}
+    context = RuleContext({**settings, "expand_layer": users.expand, "place_layer": users.place})
     progress("lowering")
     manager = lower(graph, options, context, users, trace)
     progress("checking")

@@ -16,6 +16,7 @@ from regraft.layers import UserLayers
 from regraft.options import CompileOptions
 from regraft.passes import (
     BUILT_IN,
+    OUTPUT_LAYOUTS,
     PORTABLE,
     Pass,
     PassManager,
@@ -45,7 +46,7 @@ def lower(graph: Graph, options: CompileOptions, context: RuleContext, users: Us
     observe = _observer(options, chosen, context, users)
     observe("read", graph)
     manager = PassManager(observe)
-    manager.run([legalisation(rules)], graph, context)
+    manager.run([legalisation(rules), OUTPUT_LAYOUTS], graph, context)
     trace.lowered(graph)
     if options.optimise:
         manager.run_to_fixpoint(chosen, graph, context)

@@ -11,7 +11,7 @@ from regraft import emit
 from regraft.emit import EmittedModel
 from regraft.errors import CompileError, Diagnostic
 from regraft.layers import Needed
-from regraft.passes import BUILT_IN, PORTABLE, finish, legalisation, optimisations
+from regraft.passes import BUILT_IN, OUTPUT_LAYOUTS, PORTABLE, finish, legalisation, optimisations
 from regraft.report import Report
 from regraft.report_page import Trace
 
@@ -66,7 +66,8 @@ class Model:
 
         times = load_profile(Path(profile), self._emitted.proto.graph.node) if profile else None
         proto = skeleton(self._emitted)
-        reasons = {each.name: each.reason for each in (legalisation(BUILT_IN), *optimisations()[0], PORTABLE, *finish)}
+        every = (legalisation(BUILT_IN), OUTPUT_LAYOUTS, *optimisations()[0], PORTABLE, *finish)
+        reasons = {each.name: each.reason for each in every}
         title = self.report.files[0].name
         return build_page(PageInput(title, self.report, self._trace, proto, times, reasons=reasons))
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
 from regraft.errors import Diagnostic, UsageError, did_you_mean, listing
-from regraft.ir import Array, Shape
+from regraft.ir import Array, DType, Shape
 
 CROP_OFFSETS = ("zero", "centre", "auto")
+PRECISIONS = ("fp32", "fp16", "int8")
+TARGETS = ("opencv",)
+INPUT_TYPES: Mapping[str, DType] = {
+    name: dtype
+    for dtype, names in (
+        (DType.U8, ("u8", "uint8")),
+        (DType.I8, ("i8", "int8")),
+        (DType.U16, ("u16", "uint16")),
+        (DType.I16, ("i16", "int16")),
+        (DType.F16, ("f16", "fp16", "float16")),
+        (DType.F32, ("f32", "fp32", "float32")),
+    )
+    for name in names
+}
+"""What can be fed in the place of float32, which holds all of it exactly."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,15 @@ class CompileOptions:
     mean_values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     scale_values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     reverse_input_channels: bool = False
+    input_types: Mapping[str, DType] = field(default_factory=dict)
+    input_layouts: Mapping[str, str] = field(default_factory=dict)
+    output_layouts: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    precision: str = "fp32"
+    keep_fp32: tuple[str, ...] = ()
+    fp16_io: bool = False
+    calibration: Path | None = None
+    target: str | None = None
     random_weights: int | None = None
     strict: bool = False
     tags: tuple[str, ...] | None = None
@@ -48,19 +72,31 @@ class CompileOptions:
     """Weights of layers, by the same names, that take the place of the file's."""
 
     def __post_init__(self) -> None:
-        if self.crop_offset not in CROP_OFFSETS:
-            raise UsageError(
-                Diagnostic(
-                    "bad-option", f"crop_offset is {self.crop_offset!r}", cures=(f"one of {listing(CROP_OFFSETS)}",)
-                )
-            )
+        _one_of("crop_offset", self.crop_offset, CROP_OFFSETS)
+        _one_of("precision", self.precision, PRECISIONS)
+        if self.target is not None:
+            _one_of("target", self.target, TARGETS)
+        if self.precision == "int8" and self.calibration is None:
+            cures = ("--calibration DIR, a folder of pictures", "--calibration inputs.npz")
+            raise UsageError(Diagnostic("bad-option", "int8 needs inputs to measure ranges on", cures=cures))
+        if self.precision != "fp16" and self.fp16_io:
+            raise UsageError(Diagnostic("bad-option", "fp16_io goes with precision fp16", cures=("--precision fp16",)))
+        if self.precision == "fp32" and (self.keep_fp32 or self.calibration):
+            cures = ("--precision fp16", "--precision int8")
+            message = f"{'keep_fp32' if self.keep_fp32 else 'calibration'} says nothing without another precision"
+            raise UsageError(Diagnostic("bad-option", message, cures=cures))
         if self.opset is not None and not 13 <= self.opset <= 30:
             raise UsageError(Diagnostic("bad-option", f"opset {self.opset} cannot be", cures=("an opset from 13 on",)))
 
     @property
     def settings(self) -> dict[str, object]:
         """What legalisation rules may ask for."""
-        return {"crop_offset": self.crop_offset, "strict": self.strict, "random_weights": self.random_weights}
+        return {
+            "crop_offset": self.crop_offset,
+            "strict": self.strict,
+            "random_weights": self.random_weights,
+            "output_layouts": self.output_layouts,
+        }
 
 
 class GivenOptions(TypedDict, total=False):
@@ -80,6 +116,15 @@ class GivenOptions(TypedDict, total=False):
     mean_values: Mapping[str, Sequence[float]] | Sequence[float] | None
     scale_values: Mapping[str, Sequence[float]] | Sequence[float] | None
     reverse_input_channels: bool
+    input_types: Mapping[str, str] | str | None
+    input_layouts: Mapping[str, str] | str | None
+    output_layouts: Mapping[str, str] | str | None
+    rename: Mapping[str, str] | None
+    precision: str
+    keep_fp32: str | Sequence[str]
+    fp16_io: bool
+    calibration: str | Path | None
+    target: str | None
     random_weights: int | None
     strict: bool
     tags: Sequence[str] | None
@@ -123,6 +168,37 @@ def channel_values(value: Mapping[str, Sequence[float]] | Sequence[float] | None
     return {name: tuple(float(number) for number in numbers) for name, numbers in found.items()}
 
 
+def input_types(value: Mapping[str, str] | str | None) -> dict[str, DType]:
+    """Element types by the names of inputs; a plain one is for every picture.
+
+    Raises:
+        UsageError: there is no such type, or float32 does not hold it exactly.
+    """
+    found = {}
+    for name, text in _by_name(value).items():
+        _one_of("input type", text, INPUT_TYPES)
+        found[name] = INPUT_TYPES[text]
+    return found
+
+
+def layouts(value: Mapping[str, str] | str | None) -> dict[str, str]:
+    """Layouts by the names of inputs or outputs, in capitals; a plain one is for every picture."""
+    return {name: text.upper() for name, text in _by_name(value).items()}
+
+
+def _by_name(value: Mapping[str, str] | str | None) -> dict[str, str]:
+    if value is None:
+        return {}
+    return {"": value} if isinstance(value, str) else dict(value)
+
+
+def _one_of(what: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        near = did_you_mean(str(value), known)
+        cure = f"did you mean {listing(near)}?" if near else f"one of {listing(list(known))}"
+        raise UsageError(Diagnostic("bad-option", f"{what} is {value!r}", cures=(cure,)))
+
+
 def names(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
     """One name or several as a tuple; None stays None."""
     if value is None:
@@ -163,6 +239,12 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "mean_file": _path,
     "mean_values": channel_values,
     "scale_values": channel_values,
+    "input_types": input_types,
+    "input_layouts": layouts,
+    "output_layouts": layouts,
+    "rename": lambda names: dict(names or {}),
+    "keep_fp32": lambda value: names(value) or (),
+    "calibration": _path,
     "dump_ir": _path,
     "passes": names,
     "without_passes": lambda value: names(value) or (),

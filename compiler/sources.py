@@ -18,6 +18,7 @@ from regraft.passes.io import (
     make_batch_symbolic,
     named_layers,
     preprocess,
+    rename,
     set_input_shapes,
     set_layer_blobs,
 )
@@ -46,9 +47,15 @@ def read(frontend: Frontend, path: Path, weights: Path | None, options: CompileO
     set_input_shapes(imported.graph, options.input_shapes)
     if options.dynamic_batch:
         make_batch_symbolic(imported.graph)
-    preprocess(imported.graph, _preprocessing(options), 1 if frontend.dialect == "caffe" else 3)
+    preprocess(imported.graph, _preprocessing(options), channel_axis(frontend))
+    rename(imported.graph, options.rename)
     verify(imported.graph)
     return imported
+
+
+def channel_axis(frontend: Frontend) -> int:
+    """Where the channels of a picture lie in the networks of a framework: Caffe's NCHW or TensorFlow's NHWC."""
+    return 1 if frontend.dialect == "caffe" else 3
 
 
 def read_source(path: Path, weights: Path | None, options: CompileOptions) -> Imported:
@@ -64,4 +71,11 @@ def layers_by_name(graph: Graph) -> dict[str, Op]:
 
 def _preprocessing(options: CompileOptions) -> Preprocessing:
     mean = read_mean(options.mean_file) if options.mean_file else None
-    return Preprocessing(mean, options.mean_values, options.scale_values, options.reverse_input_channels)
+    return Preprocessing(
+        mean,
+        options.mean_values,
+        options.scale_values,
+        options.reverse_input_channels,
+        options.input_types,
+        options.input_layouts,
+    )

@@ -17,13 +17,14 @@ from regraft.passes.custom import (
 )
 from regraft.passes.legalise import legalise
 from regraft.passes.pattern import Match, Tracer
-from regraft.passes.pipeline import OPTIMISATIONS, PORTABLE, finish, legalisation, optimisations
+from regraft.passes.pipeline import OPTIMISATIONS, OUTPUT_LAYOUTS, PORTABLE, finish, legalisation, optimisations
 from regraft.passes.rewrite import ImperativeRewrite, RewriteError, Rewriter, RewriteRule, RewriteSet, rewrite
 from regraft.passes.rules import BUILT_IN, Note, Refusal, Rule, RuleContext, RuleSet, SourceOp, rule
 
 __all__ = [
     "BUILT_IN",
     "OPTIMISATIONS",
+    "OUTPUT_LAYOUTS",
     "PORTABLE",
     "ImperativeRewrite",
     "Match",

@@ -9,7 +9,7 @@ from regraft.ir import Graph, walk
 from regraft.passes import caffe, fuse, layout, tensorflow, tidy
 from regraft.passes.base import Pass
 from regraft.passes.custom import choose
-from regraft.passes.io import expand_custom_ops, missing_sizes
+from regraft.passes.io import expand_custom_ops, missing_sizes, set_output_layouts
 from regraft.passes.legalise import legalise
 from regraft.passes.rules import RuleContext, RuleSet, SourceOp
 from regraft.passes.tensorflow.prepare import prepare
@@ -74,6 +74,16 @@ def optimisations(
     """
     return choose(OPTIMISATIONS, passes, without)
 
+
+OUTPUT_LAYOUTS = Pass(
+    "output-layouts",
+    lambda graph, context: set_output_layouts(
+        graph, context.setting("output_layouts", {}), context.setting("channel_axis", 1)
+    ),
+    "after lowering, when ranks are known, and before the layout is settled: Transposes meet and cancel",
+    nested=False,
+)
+"""Only does something when an output is asked for in another layout than the network's."""
 
 PORTABLE = Pass(
     "expand-custom-ops",

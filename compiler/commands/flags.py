@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regraft.errors import Diagnostic, UsageError
+from regraft.commands import preparing
+from regraft.commands.values import bad, names, pair
 
 if TYPE_CHECKING:
     from regraft.options import CompileOptions
@@ -42,8 +43,10 @@ def source_flags(parser: argparse.ArgumentParser) -> None:
         "--weights", dest="weights_flag", type=Path, metavar="FILE", help="the caffemodel, said by name"
     )
     _network_flags(parser.add_argument_group("the network"))
-    _picture_flags(parser.add_argument_group("pictures: what is done to them first"))
+    preparing.picture_flags(parser.add_argument_group("pictures: what is done to them first"))
+    preparing.precision_flags(parser.add_argument_group("precision"))
     result = parser.add_argument_group("the result")
+    preparing.result_flags(result)
     _result_flags(result)
     _chosen_passes(result)
     _watched_passes(result)
@@ -104,23 +107,6 @@ def _network_flags(group: argparse._ArgumentGroup) -> None:
         help="import and run the modules that the model names (Caffe's Python layers)",
     )
     _plugins(group)
-
-
-def _picture_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--reverse-input-channels", action="store_true", help="the network wants BGR, and RGB is fed, or the reverse"
-    )
-    group.add_argument("--mean-file", type=Path, metavar="FILE", help="subtract a mean: .binaryproto or .npy")
-    group.add_argument(
-        "--mean-values",
-        action="append",
-        default=[],
-        metavar="[NAME=]M,M,M",
-        help="subtract these from the channels, in the network's order (repeatable, by input)",
-    )
-    group.add_argument(
-        "--scale-values", action="append", default=[], metavar="[NAME=]S,S,S", help="then divide the channels by these"
-    )
 
 
 def _result_flags(result: argparse._ArgumentGroup) -> None:
@@ -334,7 +320,7 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
 def source(args: argparse.Namespace) -> tuple[Path, Path | None]:
     """The model and its weights."""
     if args.weights and args.weights_flag:
-        raise _bad("the weights are given twice", "net.caffemodel or --weights net.caffemodel")
+        raise bad("the weights are given twice", "net.caffemodel or --weights net.caffemodel")
     return args.model, args.weights or args.weights_flag
 
 
@@ -347,16 +333,12 @@ def options(args: argparse.Namespace) -> CompileOptions:
         outputs=names(args.outputs),
         input_shapes=shapes(dict(shape(text) for text in args.input_shape)),
         plugins=tuple(args.plugin),
-        aliases=dict(_pair(text, "--alias", "Mine=Interp") for text in args.alias),
+        aliases=dict(pair(text, "--alias", "Mine=Interp") for text in args.alias),
         allow_python_layers=args.allow_python_layers,
         opset=args.opset,
         portable=args.portable,
         crop_offset=args.crop_offset,
         dynamic_batch=args.dynamic_batch,
-        mean_file=args.mean_file,
-        mean_values=dict(_channels(text, "--mean-values") for text in args.mean_values),
-        scale_values=dict(_channels(text, "--scale-values") for text in args.scale_values),
-        reverse_input_channels=args.reverse_input_channels,
         random_weights=args.random_weights,
         strict=args.strict,
         tags=names(args.tag),
@@ -367,6 +349,7 @@ def options(args: argparse.Namespace) -> CompileOptions:
         without_passes=names(args.without_pass) or (),
         explain=names(args.explain) or (),
         verify_passes=args.verify_passes,
+        **preparing.options(args),
     )
 
 
@@ -375,39 +358,15 @@ def chosen_passes(args: argparse.Namespace) -> tuple[str, ...] | None:
     return None if args.passes is None else names(args.passes) or ()
 
 
-def names(given: Sequence[str]) -> tuple[str, ...] | None:
-    """`["a,b", "c"]` is ("a", "b", "c"); nothing given is None."""
-    found = tuple(name.strip() for text in given for name in text.split(",") if name.strip())
-    return found or None
-
-
 def shape(text: str) -> tuple[str, list[int | str]]:
     """`data=1,3,H,W` is ("data", [1, 3, "H", "W"]); the brackets of `data=[1,3,H,W]` are taken off.
 
     Raises:
         UsageError: it is not that.
     """
-    name, dims = _pair(text, "--input-shape", "data=1,3,224,224")
+    name, dims = pair(text, "--input-shape", "data=1,3,224,224")
     parts = [part.strip() for part in dims.strip("[]()").split(",") if part.strip()]
     return name, [int(part) if part.lstrip("-").isdigit() else part for part in parts]
-
-
-def _channels(text: str, flag: str) -> tuple[str, tuple[float, ...]]:
-    """`data=1,2,3` is ("data", (1, 2, 3)); without a name it is for every picture."""
-    name, _, values = text.rpartition("=")
-    return name.strip(), numbers(values, flag)
-
-
-def numbers(text: str, flag: str) -> tuple[float, ...]:
-    """`104,117,123` as numbers.
-
-    Raises:
-        UsageError: it is not that.
-    """
-    try:
-        return tuple(float(part) for part in text.strip("[]()").split(","))
-    except ValueError:
-        raise _bad(f"{flag} {text!r} is not a list of numbers", f"{flag} 104,117,123") from None
 
 
 def size(text: str | None) -> tuple[int, int] | None:
@@ -420,25 +379,14 @@ def size(text: str | None) -> tuple[int, int] | None:
         return None
     parts = text.lower().replace(",", "x").split("x")
     if not 1 <= len(parts) <= 2 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise _bad(f"--size {text!r} is not WIDTHxHEIGHT", "--size 500x400")
+        raise bad(f"--size {text!r} is not WIDTHxHEIGHT", "--size 500x400")
     return int(parts[0]), int(parts[-1])
 
 
 def frozen(text: str) -> tuple[str, Any]:
     """`name=value`, the value as JSON has it: true, 0.5, [1, 2]; any other word is a string."""
-    name, value = _pair(text, "--freeze", "is_training=false")
+    name, value = pair(text, "--freeze", "is_training=false")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
         return name, value
-
-
-def _pair(text: str, flag: str, example: str) -> tuple[str, str]:
-    name, equals, value = text.rpartition("=")
-    if not (name.strip() and equals and value.strip()):
-        raise _bad(f"{flag} {text!r} is not NAME=VALUE", f"{flag} {example}")
-    return name.strip(), value.strip()
-
-
-def _bad(message: str, cure: str) -> UsageError:
-    return UsageError(Diagnostic("bad-option", message, cures=(cure,)))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from regraft.commands import flags
 from regraft.commands.output import Progress, print_json, write_text
+from regraft.commands.values import numbers
 from regraft.errors import Diagnostic, RunError, UsageError, did_you_mean, listing
 from regraft.images import Preparation, is_map, map_to_picture, picture_to_blob, write_png
 from regraft.inspection import inspect_onnx, model_nodes
@@ -129,8 +130,8 @@ def _picture(args: argparse.Namespace, session: Any) -> dict[str, npt.NDArray[An
     how = Preparation(
         _channels(args),
         flags.size(args.size),
-        flags.numbers(args.mean_values, "--mean-values"),
-        flags.numbers(args.scale_values, "--scale-values"),
+        numbers(args.mean_values, "--mean-values"),
+        numbers(args.scale_values, "--scale-values"),
     )
     blob = picture_to_blob(args.image, info.shape, how)
     return {info.name: blob.astype(info.dtype) if info.dtype is not None else blob}

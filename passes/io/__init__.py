@@ -2,8 +2,10 @@
 
 from regraft.passes.io.cut import cut, set_input_shapes
 from regraft.passes.io.layer_names import layer_values, named_layers, set_layer_blobs
+from regraft.passes.io.layouts import set_output_layouts
 from regraft.passes.io.portable import expand_custom_ops
 from regraft.passes.io.preprocess import Preprocessing, preprocess
+from regraft.passes.io.rename import rename
 from regraft.passes.io.sizes import make_batch_symbolic, missing_sizes, said, trial_shapes
 
 __all__ = [
@@ -15,8 +17,10 @@ __all__ = [
     "missing_sizes",
     "named_layers",
     "preprocess",
+    "rename",
     "said",
     "set_input_shapes",
     "set_layer_blobs",
+    "set_output_layouts",
     "trial_shapes",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from regraft.errors import Diagnostic, UsageError, did_you_mean, listing
-from regraft.ir import DType, Graph, Shape, TensorType, Value
+from regraft.ir import DType, Graph, Shape, TensorType, Value, infer_op
 from regraft.passes.io.layer_names import layer_values
+from regraft.passes.io.names import by_input
 
 
 def cut(
@@ -92,17 +93,16 @@ def set_input_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> None:
         UsageError: no input has the name, or the shape contradicts the file's rank.
     """
     by_name = {op.name: op for op in graph.inputs}
-    for name, shape in shapes.items():
-        op = by_name.get(name) or by_name.get(f"{name}:0") or by_name.get(name.removesuffix(":0"))
-        if op is None:
-            near = did_you_mean(name, by_name) or list(by_name)
-            message = (
-                f"no input is called {name!r}; there {'is' if len(by_name) == 1 else 'are'} {listing(list(by_name))}"
-            )
-            raise UsageError(Diagnostic("no-such-input", message, cures=(f"did you mean {near[0]}?",) if near else ()))
+    for name, shape in by_input(shapes, by_name).items():
+        op = by_name[name]
         old = op.output.type or TensorType()
         op.output.type = TensorType(old.dtype or DType.F32, tuple(shape))
         op.attrs["type"] = op.output.type
+    for op in graph.topological() if shapes else ():
+        if op.dialect == "onnx":  # preprocessing, which has the types of the shapes before
+            for value in op.outputs:
+                value.type = None
+            infer_op(op)
 
 
 def find_value(values: Mapping[str, Value], name: str) -> Value:
