@@ -12,9 +12,7 @@ namespace {
 class FlowWarp : public Kernel {
  public:
   explicit FlowWarp(const LayerParams& params) {
-    const auto fill = params.get<std::string>("fill_value", "zero");
-    require(fill == "zero" || fill == "not_a_number", "fill_value must be zero or not_a_number, not '" + fill + "'");
-    fill_ = fill == "zero" ? 0.0f : std::numeric_limits<float>::quiet_NaN();
+    if (params.get<int64_t>("fill_nan", 0) != 0) fill_ = std::numeric_limits<float>::quiet_NaN();
   }
 
   void compute(Context& context) const override {

@@ -1,8 +1,8 @@
 // Proposal: regions of interest from Faster R-CNN's region proposal network.
 //
-// Two ancestors with one purpose. PVANet's C++ layer rounds its anchors half up, keeps boxes that are too small with
-// score 0 and sorts with a quicksort of its own, whose order of equal scores is repeated here. py-faster-rcnn's Python
-// layer rounds half to even and drops small boxes; numpy does not define its order of equal scores, here it is by index.
+// Two ancestors with one purpose. PVANet's C++ layer keeps boxes that are too small with score 0 and sorts with a
+// quicksort of its own, whose order of equal scores is repeated here. py-faster-rcnn's Python layer drops small boxes;
+// numpy does not define its order of equal scores, here it is by index.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -14,6 +14,9 @@
 
 namespace regraft::kernels {
 namespace {
+
+constexpr int64_t kPvanet = 0;
+constexpr int64_t kPyFasterRcnn = 1;
 
 struct Candidate {
   float x1, y1, x2, y2;
@@ -29,25 +32,6 @@ struct ImageInfo {
   float scale_h, scale_w;
 };
 
-std::vector<Anchor> make_anchors(int64_t base_size, const std::vector<float>& ratios, const std::vector<float>& scales,
-                                 bool half_to_even) {
-  const auto round = [&](double value) { return half_to_even ? std::nearbyint(value) : std::floor(value + 0.5); };
-  const auto base_area = static_cast<double>(base_size) * static_cast<double>(base_size);
-  const double center = 0.5 * (static_cast<double>(base_size) - 1);
-  std::vector<Anchor> anchors;
-  for (const float ratio : ratios) {
-    const double width = round(std::sqrt(base_area / ratio));
-    const double height = round(width * ratio);
-    for (const float scale : scales) {
-      const double half_w = 0.5 * (width * scale - 1);
-      const double half_h = 0.5 * (height * scale - 1);
-      anchors.push_back({static_cast<float>(center - half_w), static_cast<float>(center - half_h),
-                         static_cast<float>(center + half_w), static_cast<float>(center + half_h)});
-    }
-  }
-  return anchors;
-}
-
 // The anchor at (x, y), moved and stretched by the network's deltas, inside the image.
 Candidate transform(const Anchor& anchor, float x, float y, const float delta[4], const ImageInfo& image) {
   const float w = (x + anchor.x2) - (x + anchor.x1) + 1.0f;
@@ -61,8 +45,10 @@ Candidate transform(const Anchor& anchor, float x, float y, const float delta[4]
           inside(center_x + half_w, image.width), inside(center_y + half_h, image.height), 0.0f};
 }
 
-float overlap(const Candidate& a, const Candidate& b) {
-  if (a.x1 > b.x2 || a.y1 > b.y2 || a.x2 < b.x1 || a.y2 < b.y1) return 0.0f;
+// The last pixel counts, so boxes less than a pixel apart have a common part; not in PVANet, which looks at their order
+// first.
+float overlap(const Candidate& a, const Candidate& b, bool python_style) {
+  if (!python_style && (a.x1 > b.x2 || a.y1 > b.y2 || a.x2 < b.x1 || a.y2 < b.y1)) return 0.0f;
   const float width = std::max(0.0f, std::min(a.x2, b.x2) - std::max(a.x1, b.x1) + 1.0f);
   const float height = std::max(0.0f, std::min(a.y2, b.y2) - std::max(a.y1, b.y1) + 1.0f);
   const float both = width * height;
@@ -94,7 +80,8 @@ void quicksort_first(std::vector<Candidate>& list, int64_t top) {
 }
 
 // Keeps boxes that overlap no better one by more than `threshold`, at most `most`.
-std::vector<Candidate> suppress(const std::vector<Candidate>& sorted, int64_t count, float threshold, int64_t most) {
+std::vector<Candidate> suppress(const std::vector<Candidate>& sorted, int64_t count, float threshold, int64_t most,
+                                bool python_style) {
   std::vector<char> dead(static_cast<size_t>(count), 0);
   std::vector<Candidate> kept;
   for (int64_t i = 0; i < count; ++i) {
@@ -102,7 +89,7 @@ std::vector<Candidate> suppress(const std::vector<Candidate>& sorted, int64_t co
     kept.push_back(sorted[i]);
     if (static_cast<int64_t>(kept.size()) == most) break;
     for (int64_t j = i + 1; j < count; ++j) {
-      if (!dead[j] && overlap(sorted[i], sorted[j]) > threshold) dead[j] = 1;
+      if (!dead[j] && overlap(sorted[i], sorted[j], python_style) > threshold) dead[j] = 1;
     }
   }
   return kept;
@@ -111,19 +98,20 @@ std::vector<Candidate> suppress(const std::vector<Candidate>& sorted, int64_t co
 class Proposal : public Kernel {
  public:
   explicit Proposal(const LayerParams& params)
-      : python_style_(params.get<std::string>("style", "pvanet") == "py-faster-rcnn"),
+      : python_style_(params.get<int64_t>("style", kPvanet) == kPyFasterRcnn),
         feat_stride_(params.get<int64_t>("feat_stride", 16)),
         min_size_(params.get<float>("min_size", 16)),
         pre_nms_topn_(params.get<int64_t>("pre_nms_topn", 6000)),
         post_nms_topn_(params.get<int64_t>("post_nms_topn", 300)),
         nms_thresh_(params.get<float>("nms_thresh", 0.7f)) {
-    const auto style = params.get<std::string>("style", "pvanet");
-    require(python_style_ || style == "pvanet", "style must be pvanet or py-faster-rcnn, not '" + style + "'");
-    const auto ratios = params.get<std::vector<float>>("ratios");
-    const auto scales = params.get<std::vector<float>>("scales");
-    for (const float ratio : ratios) require(ratio > 0, "ratios must be positive");
-    anchors_ = make_anchors(params.get<int64_t>("base_size", 16), ratios, scales, python_style_);
-    require(!anchors_.empty(), "at least one ratio and one scale are needed");
+    const auto style = params.get<int64_t>("style", kPvanet);
+    require(python_style_ || style == kPvanet,
+            "style must be 0 (PVANet) or 1 (py-faster-rcnn), not " + std::to_string(style));
+    const auto anchors = params.get<std::vector<float>>("anchors");
+    require(!anchors.empty() && anchors.size() % 4 == 0, "anchors must hold four numbers an anchor");
+    for (size_t i = 0; i < anchors.size(); i += 4) {
+      anchors_.push_back({anchors[i], anchors[i + 1], anchors[i + 2], anchors[i + 3]});
+    }
     require(python_style_ || (pre_nms_topn_ > 0 && post_nms_topn_ > 0), "the top n must be positive");
   }
 
@@ -191,7 +179,7 @@ class Proposal : public Kernel {
       quicksort_first(candidates, pre_nms_topn_);
     }
     const int64_t after = post_nms_topn_ > 0 ? post_nms_topn_ : std::numeric_limits<int64_t>::max();
-    return suppress(candidates, before, nms_thresh_, after);
+    return suppress(candidates, before, nms_thresh_, after, python_style_);
   }
 
   void write(Context& context, const std::vector<Candidate>& kept) const {

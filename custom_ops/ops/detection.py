@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from regraft.custom_ops.ops.detection_body import detection_output
+from regraft.custom_ops.ops.proposal_body import PVANET, PY_FASTER_RCNN, proposal
 from regraft.custom_ops.ops.region_body import psroi_pooling, roi_pooling
 from regraft.custom_ops.schema import OPS, CustomOp
 from regraft.ir import UNKNOWN, Array, Dim, InferenceError, Op, TensorType
@@ -23,7 +24,7 @@ def _infer_proposals(op: Op, types: Types, arrays: Arrays) -> list[TensorType | 
     if types[0] is None:
         return [None] * len(op.outputs)
     rois: TensorType | None = TensorType(types[0].dtype, (UNKNOWN, ROI))
-    column = op.text("style", "pvanet") == "py-faster-rcnn"
+    column = op.integer("style", PVANET) == PY_FASTER_RCNN
     scores = TensorType(types[0].dtype, (UNKNOWN, 1) if column else (UNKNOWN,))
     return [rois, scores][: len(op.outputs)]
 
@@ -76,17 +77,16 @@ PROPOSAL = OPS.add(
         ("scores", "deltas", "im_info"),
         _infer_proposals,
         attrs={
-            "style": "string",
+            "style": "int",
+            "anchors": "floats",
             "feat_stride": "int",
-            "base_size": "int",
             "min_size": "float",
-            "ratios": "floats",
-            "scales": "floats",
             "pre_nms_topn": "int",
             "post_nms_topn": "int",
             "nms_thresh": "float",
         },
         outputs=2,
+        body=proposal,
         source="PVANet's proposal_layer.cpp, and py-faster-rcnn's rpn/proposal_layer.py",
     )
 )

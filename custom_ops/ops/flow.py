@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from regraft.custom_ops.ops.flow_body import correlation
+from regraft.custom_ops.ops.flow_warp_body import flow_warp
 from regraft.custom_ops.schema import OPS, CustomOp
 from regraft.ir import UNKNOWN, Array, Dim, InferenceError, Op, TensorType
 
@@ -61,7 +62,8 @@ FLOW_WARP = OPS.add(
         "FlowWarp",
         ("image", "flow"),
         _infer_warped,
-        attrs={"fill_value": "string"},
+        attrs={"fill_nan": "int"},
+        body=flow_warp,
         source="FlowNet2's flow_warp_layer.cu",
     )
 )

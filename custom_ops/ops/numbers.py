@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regraft.ir import AttrRef, Builder, DType, TensorType, Value
+from regraft.ir import UNKNOWN, AttrRef, Builder, DType, Shape, TensorType, Value
 
 Attribute = AttrRef | int | float
+Attributes = AttrRef | Sequence[float]
 
 
 def integer(build: Builder, value: Attribute) -> Value:
@@ -25,10 +26,17 @@ def number(build: Builder, value: Attribute) -> Value:
     return build.constant(float(value), DType.F32)
 
 
-def _learned(build: Builder, name: str, value: AttrRef, dtype: DType) -> Value:
-    """The attribute of the calling node as a constant of rank 0."""
+def floats(build: Builder, value: Attributes) -> Value:
+    """A `floats` attribute as a rank-1 float32 tensor."""
+    if isinstance(value, AttrRef):
+        return _learned(build, "value_floats", value, DType.F32, (UNKNOWN,))
+    return float32(build, value)
+
+
+def _learned(build: Builder, name: str, value: AttrRef, dtype: DType, dims: Shape = ()) -> Value:
+    """The attribute of the calling node as a constant."""
     op = build.graph.add("onnx.Constant", attrs={name: value}, name=value.name)
-    op.output.type = TensorType(dtype, ())
+    op.output.type = TensorType(dtype, dims)
     return op.output
 
 

@@ -12,6 +12,7 @@ from regraft.passes.caffe import (
     normalization,
     pooling,
     prior_box,
+    proposal,
     rearrange,
     recurrent,
     reduction,
@@ -22,9 +23,9 @@ from regraft.passes.caffe import (
     yolo,
 )
 from regraft.passes.caffe.coordinates import resolve_crops
-from regraft.passes.caffe.detection import recognise_python_layers
 from regraft.passes.caffe.fillers import fill, require_weights
 from regraft.passes.caffe.layer import CaffeLayer
+from regraft.passes.caffe.proposal import recognise_python_layers
 
 __all__ = [
     "CaffeLayer",
@@ -40,6 +41,7 @@ __all__ = [
     "normalization",
     "pooling",
     "prior_box",
+    "proposal",
     "rearrange",
     "recognise_python_layers",
     "recurrent",

@@ -1,21 +1,19 @@
-"""Detectors' layers: DetectionOutput, Proposal, regions of interest, CTCGreedyDecoder."""
+"""Detectors' layers: DetectionOutput, regions of interest, CTCGreedyDecoder."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from regraft.ir import Builder, DType, Graph, Value
+from regraft.ir import Builder, DType, Value
 from regraft.passes.caffe.common import indices, keep, known_shape, reduce, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
-from regraft.passes.rules import RuleContext, rule
+from regraft.passes.rules import rule
 
 CODE_TYPES = {"CORNER": 1, "CENTER_SIZE": 2, "CORNER_SIZE": 3}
-DEFAULT_RATIOS, DEFAULT_SCALES = (0.5, 1.0, 2.0), (8.0, 16.0, 32.0)
 LOWEST = float(np.finfo(np.float32).min)
 YOLO_FIELDS = ("side", "num_box", "coords", "nms_threshold", "biases")
 
@@ -62,71 +60,6 @@ def _nested(layer: CaffeLayer, name: str) -> Mapping[str, Any]:
     """A block inside the layer's block, its defaults filled in."""
     value = layer.get(name)
     return value if isinstance(value, Mapping) else dataclasses.asdict(value)
-
-
-@rule("caffe.Proposal")
-def proposal(layer: CaffeLayer, build: Builder, scores: Value, deltas: Value, im_info: Value) -> list[Value]:
-    """Regions of interest from the scores and deltas of a region proposal network.
-
-    scores: (1, 2 * A, H, W), deltas: (1, 4 * A, H, W), im_info: height, width and scale of the picture. Tops: rois
-    (R, 5), and their scores if asked for. Source: PVANet's proposal_layer.cpp; py-faster-rcnn's rpn/proposal_layer.py.
-    """
-    if layer.outputs > 2:
-        raise layer.refuse(f"has {layer.outputs} tops: rois, and scores if any")
-    batch = layer.shape(scores)[0]
-    if isinstance(batch, int) and batch != 1:
-        raise layer.refuse(f"takes one picture at a time, not {batch}: Caffe refuses them too")
-    attributes: dict[str, Any] = {
-        "style": layer.text("style", "pvanet"),
-        "feat_stride": layer.integer("feat_stride"),
-        "base_size": layer.integer("base_size"),
-        "min_size": layer.number("min_size"),
-        "ratios": layer.numbers("ratio", ()) or DEFAULT_RATIOS,
-        "scales": layer.numbers("scale", ()) or DEFAULT_SCALES,
-        "pre_nms_topn": layer.integer("pre_nms_topn"),
-        "post_nms_topn": layer.integer("post_nms_topn"),
-        "nms_thresh": layer.number("nms_thresh"),
-    }
-    if attributes["style"] == "pvanet" and not (layer.has("ratio") and layer.has("scale")):
-        raise layer.refuse("has no ratio or no scale: PVANet's layer makes no anchors then", field="ratio")
-    return build.many("regraft.Proposal", scores, deltas, im_info, outputs=layer.outputs, name="", **attributes)
-
-
-def recognise_python_layers(graph: Graph, context: RuleContext) -> int:
-    """Take py-faster-rcnn's Python layer `proposal_layer.ProposalLayer` for the Proposal that it is."""
-    changes = 0
-    for op in graph:
-        if op.kind != "caffe.Python" or op.attrs.get("layer") != "ProposalLayer":
-            continue
-        if str(op.attrs.get("module", "")).split(".")[-1] != "proposal_layer":
-            continue
-        params = parse_param_str(str(op.attrs.get("param_str", "")))
-        op.kind = "caffe.Proposal"
-        op.attrs["style"] = "py-faster-rcnn"
-        op.attrs["feat_stride"] = int(params.get("feat_stride", 16))
-        op.attrs["scale"] = tuple(float(s) for s in params.get("scales", DEFAULT_SCALES))
-        op.attrs["ratio"] = tuple(float(r) for r in params.get("ratios", DEFAULT_RATIOS))
-        CaffeLayer(op, context).note(
-            "is py-faster-rcnn's Python layer, taken for a Proposal with its TEST settings: 6000 boxes before and 300 "
-            "after suppression at 0.7, the smallest of 16 pixels"
-        )
-        changes += 1
-    return changes
-
-
-def parse_param_str(text: str) -> dict[str, Any]:
-    """The `key: value` pairs of a Python layer's param_str: numbers, and lists of numbers in brackets."""
-    found: dict[str, Any] = {}
-    for key, listed, single in re.findall(r"(\w+)['\"]?\s*:\s*(?:[\[(]([^\])]*)[\])]|([-+.\w]+))", text):
-        found[key] = [float(v) for v in listed.replace(",", " ").split()] if not single else _number(single)
-    return found
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 @rule("caffe.ROIPooling")

@@ -43,5 +43,7 @@ def flow_warp(layer: CaffeLayer, build: Builder, image: Value, flow: Value) -> V
 
     image: (N, C, H, W), flow: (N, 2, H, W) in pixels. Source: FlowNet2's flow_warp_layer.cu.
     """
-    layer.shape(image)
-    return build.regraft.FlowWarp(image, flow, fill_value=layer.text("fill_value").lower())
+    size, flows = layer.shape(image), layer.shape(flow)
+    if len(size) != 4 or not shapes_agree((size[0], 2, *size[2:]), flows):
+        raise layer.refuse(f"needs an image and two numbers of flow a pixel, not {image.type} and {flow.type}")
+    return build.regraft.FlowWarp(image, flow, fill_nan=int(layer.text("fill_value") == "NOT_A_NUMBER"))

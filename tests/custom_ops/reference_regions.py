@@ -81,8 +81,8 @@ def all_proposals(deltas: Array, info: Array, anchors: Array, stride: int) -> Ar
     return np.asarray(np.maximum(np.minimum(moved, limit), F(0)))
 
 
-def nms(boxes: Array, threshold: float, most: int) -> list[int]:
-    """Boxes sorted by score; + 1 convention."""
+def nms(boxes: Array, threshold: float, most: int, python: bool) -> list[int]:
+    """Boxes sorted by score; + 1 convention. PVANet's boxes that do not touch have no common part even so."""
     area = (boxes[:, 2] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 1] + 1)
     kept: list[int] = []
     alive = np.ones(len(boxes), bool)
@@ -93,8 +93,33 @@ def nms(boxes: Array, threshold: float, most: int) -> list[int]:
         low = np.maximum(boxes[i, :2], boxes[:, :2])
         high = np.minimum(boxes[i, 2:], boxes[:, 2:])
         both = np.prod(np.maximum(high - low + 1, 0), axis=1)
+        if not python:
+            both[(high < low).any(axis=1)] = 0
         alive &= both / (area[i] + area - both) <= threshold
     return kept
+
+
+def pvanet_order(scores: Array, top: int) -> Array:
+    """The order after PVANet's quicksort, which sorts the first `top` places: Hoare's partition, falling."""
+    order = np.arange(len(scores))
+    ranges = [(0, len(scores) - 1)] if len(scores) else []
+    while ranges:
+        start, end = ranges.pop()
+        pivot, left, right = scores[order[start]], start + 1, end
+        while left <= right:
+            while left <= end and scores[order[left]] >= pivot:
+                left += 1
+            while right > start and scores[order[right]] <= pivot:
+                right -= 1
+            if left <= right:
+                order[[left, right]] = order[[right, left]]
+                left, right = left + 1, right - 1
+        order[[start, right]] = order[[right, start]]
+        if start < right - 1:
+            ranges.append((start, right - 1))
+        if right + 1 < top and right + 1 < end:
+            ranges.append((right + 1, end))
+    return order
 
 
 def proposal(scores: Array, deltas: Array, info: Array, p: dict[str, Any]) -> tuple[Array, Array]:
@@ -109,8 +134,9 @@ def proposal(scores: Array, deltas: Array, info: Array, p: dict[str, Any]) -> tu
         boxes, score = boxes[large], score[large]
     else:
         score = np.where(large, score, F(0))
-    order = np.argsort(-score, kind="stable")[: p["pre_nms_topn"]]
+    order = np.argsort(-score, kind="stable") if python else pvanet_order(score, p["pre_nms_topn"])
+    order = order[: p["pre_nms_topn"]]
     boxes, score = boxes[order], score[order]
-    kept = nms(boxes, p["nms_thresh"], p["post_nms_topn"])
+    kept = nms(boxes, p["nms_thresh"], p["post_nms_topn"], python)
     rois = np.concatenate([np.zeros((len(kept), 1), F), boxes[kept]], axis=1)
     return rois.astype(F), score[kept]

@@ -109,13 +109,13 @@ def test_detections() -> None:
 def test_proposals() -> None:
     scores, deltas = np.zeros((1, 2, 3, 3), np.float32), np.zeros((1, 4, 3, 3), np.float32)
     info = np.array([[48, 48, 1]], np.float32)
-    good = {"ratios": [1.0], "scales": [1.0], "style": "py-faster-rcnn"}
-    says("must hold 4 values", "Proposal", scores, deltas, info, **(good | {"style": "pvanet"}))
-    says("style must be", "Proposal", scores, deltas, info, **(good | {"style": "detectron"}))
+    good = {"anchors": [0.0, 0.0, 15.0, 15.0], "style": 1}
+    says("must hold 4 values", "Proposal", scores, deltas, info, **(good | {"style": 0}))
+    says("style must be", "Proposal", scores, deltas, info, **(good | {"style": 2}))
     says("two channels an anchor", "Proposal", scores[:, :1], deltas, info, **good)
     says("do not fit scores", "Proposal", scores, deltas[:, :, :2], info, **good)
     says("one image at a time", "Proposal", scores.repeat(2, 0), deltas, info, **good)
-    says("ratios must be positive", "Proposal", scores, deltas, info, **(good | {"ratios": [0.0]}))
+    says("four numbers an anchor", "Proposal", scores, deltas, info, **(good | {"anchors": [0.0]}))
 
 
 def test_correlations_and_warps() -> None:
@@ -125,7 +125,6 @@ def test_correlations_and_warps() -> None:
     says("do not fit", "Correlation", X, X, **(good | {"max_displacement": 4}))
     says("a has shape", "Correlation", X, X[:, :1], **good)
     says("does not fit an image", "FlowWarp", X, X[:, :, :3])
-    says("fill_value must be", "FlowWarp", X, X, fill_value="one")
 
 
 def test_an_error_leaves_the_session_usable() -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 import pytest
 
 import regraft
@@ -61,8 +62,8 @@ def prototxt(layer_type: str, c: Case) -> str:
         dims = " ".join(f"dim: {d}" for d in array.shape)
         lines.append(f'layer {{ name: "x{index}" type: "Input" top: "x{index}" input_param {{ shape {{ {dims} }} }} }}')
     bottoms = " ".join(f'bottom: "x{i}"' for i in range(len(c.bottoms)))
-    tops = " ".join(f'top: "y{i}"' for i in range(c.tops))
-    lines.append(f'layer {{ name: "op" type: "{layer_type}" {bottoms} {tops} {c.params} }}')
+    written = " ".join(f'top: "{name}"' for name in tops(c))
+    lines.append(f'layer {{ name: "op" type: "{layer_type}" {bottoms} {written} {c.params} }}')
     return "\n".join(lines) + "\n"
 
 
@@ -81,10 +82,14 @@ def compile_text(
 
 def compile_case(layer_type: str, c: Case, folder: Path) -> regraft.Model:
     """The compiled case."""
-    outputs = [f"y{i}" for i in range(c.tops)]
     return compile_text(
-        prototxt(layer_type, c), folder, {"op": c.blobs} if c.blobs else None, outputs=outputs, **c.options
+        prototxt(layer_type, c), folder, {"op": c.blobs} if c.blobs else None, outputs=tops(c), **c.options
     )
+
+
+def tops(c: Case) -> list[str]:
+    """The names of the layer's tops."""
+    return [f"y{i}" for i in range(c.tops)]
 
 
 def check(
@@ -102,6 +107,29 @@ def check(
         for index, want in enumerate(wanted):
             close(given[f"y{index}"], want, rtol, f"top {index}, optimisations {'on' if optimise else 'off'}")
     return model
+
+
+def anywhere(
+    layer_type: str, c: Case, expected: Array | Sequence[Array], folder: Path, rtol: float = 1e-5
+) -> regraft.Model:
+    """As `check`; then the body as a function in an ONNX Runtime without regraft's kernels, then inlined."""
+    wanted = [expected] if isinstance(expected, np.ndarray) else list(expected)
+    model = check(layer_type, c, wanted, folder, rtol=rtol)
+    for portable in (False, True):
+        written = compile_case(layer_type, replace(c, options={**c.options, "portable": portable}), folder)
+        for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL"):
+            session = bare_session(written, level)
+            feed = {i.name: c.bottoms[int(i.name[1:])] for i in session.get_inputs()}
+            for name, given, want in zip(names := tops(c), session.run(names, feed), wanted, strict=True):
+                close(given, want, rtol, f"{name} of the body, portable {portable}, {level}")
+    return model
+
+
+def bare_session(model: regraft.Model, level: str = "ORT_ENABLE_ALL") -> onnxruntime.InferenceSession:
+    """The model in an ONNX Runtime that knows none of regraft's kernels."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    return onnxruntime.InferenceSession(model.proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def close(actual: Array, wanted: Array, rtol: float, message: str = "") -> None:

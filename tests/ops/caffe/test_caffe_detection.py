@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import caffe_reference as reference
 import numpy as np
-import onnxruntime
 import pytest
-from caffe_cases import Array, Case, case, check, close, compile_case, compile_text, numbers, refused
-
-from regraft.passes.caffe.detection import parse_param_str
+from caffe_cases import Array, Case, anywhere, case, check, numbers, refused
 
 FEATURE, IMAGE = numbers(1, 2, 3, 4), numbers(1, 3, 48, 60)
 
@@ -125,21 +121,6 @@ def detections(loc: Array, conf: Array, priors: Array, classes: int, settings: d
     return np.asarray(rows or [[n, *[-1] * 6] for n in range(loc.shape[0])], np.float32)[None, None]
 
 
-def anywhere(layer_type: str, c: Case, expected: Array, folder: Path, rtol: float) -> None:
-    """The kernel; the body as a function in an ONNX Runtime without regraft's kernels; the body inlined."""
-    check(layer_type, c, expected, folder, rtol=rtol)
-    for portable in (False, True):
-        model = compile_case(layer_type, replace(c, options={"portable": portable}), folder)
-        for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL"):
-            options = onnxruntime.SessionOptions()
-            options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
-            session = onnxruntime.InferenceSession(
-                model.proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-            feed = {i.name: c.bottoms[int(i.name[1:])] for i in session.get_inputs()}
-            close(session.run(["y0"], feed)[0], expected, rtol, f"body, portable {portable}, {level}")
-
-
 @pytest.mark.parametrize(
     ("confidence", "nms", "eta"), [(0.2, 0.3, 1), (0.99, 0.3, 1), (2.0, 0.3, 1), (0.1, 0.8, 0.8), (-1, 0.6, 0.9)]
 )
@@ -222,41 +203,6 @@ def test_roi_align(tmp_path: Any) -> None:
     check("ROIAlign", c, out.astype(np.float32), tmp_path, rtol=2e-6)
 
 
-PYTHON_PROPOSAL = """
-    layer { name: "in" type: "Input" top: "s" top: "d" top: "i" input_param {
-        shape { dim: 1 dim: 18 dim: 5 dim: 6 } shape { dim: 1 dim: 36 dim: 5 dim: 6 } shape { dim: 1 dim: 3 } } }
-    layer { name: "proposal" type: "Python" bottom: "s" bottom: "d" bottom: "i" top: "rois"
-            python_param { module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "'feat_stride': 16" } }
-"""
-
-
-def test_py_faster_rcnns_layer_is_recognised(tmp_path: Path) -> None:
-    model = compile_text(PYTHON_PROPOSAL, tmp_path)
-    node = next(n for n in model.proto.graph.node if n.op_type == "Proposal")
-    attributes = {a.name: a for a in node.attribute}
-    assert attributes["style"].s == b"py-faster-rcnn"
-    assert list(attributes["scales"].floats) == [8, 16, 32]
-    assert any("py-faster-rcnn's Python layer" in n for n in model.report.notes)
-    random = np.random.default_rng(0)
-    feed = {
-        "s": random.random((1, 18, 5, 6)).astype(np.float32),
-        "d": (random.standard_normal((1, 36, 5, 6)) * 0.1).astype(np.float32),
-        "i": np.float32([[80, 96, 1]]),
-    }
-    rois = model.session().run(feed)["rois"]
-    assert rois.shape[1] == 5
-    assert 0 < len(rois) <= 300
-
-
-def test_param_str() -> None:
-    assert parse_param_str("'feat_stride': 16\n'scales': [4, 8.5]") == {"feat_stride": 16.0, "scales": [4.0, 8.5]}
-    assert parse_param_str("{feat_stride: 8, ratios: (0.5, 1), mode: fast}") == {
-        "feat_stride": 8.0,
-        "ratios": [0.5, 1.0],
-        "mode": "fast",
-    }
-
-
 @pytest.mark.parametrize("merge", [True, False])
 @pytest.mark.parametrize("blank", [0, -1])
 def test_ctc_greedy_decoder(merge: bool, blank: int, tmp_path: Any) -> None:
@@ -313,18 +259,18 @@ def test_flow_warp(tmp_path: Path) -> None:
     flow[:, 0], flow[:, 1] = 1.25, 2
     warped = np.zeros_like(image)
     warped[:, :, :4, :5] = 0.75 * image[:, :, 2:, 1:6] + 0.25 * image[:, :, 2:, 2:7]
-    check(
+    anywhere(
         "FlowWarp",
         case("", "", image, (flow - np.float32([0.25, 0]).reshape(1, 2, 1, 1))),
         _shifted(image),
         tmp_path,
-        rtol=1e-6,
+        1e-6,
     )
     warped[:, :, :4, 5] = image[:, :, 2:, 6]  # right of the last pixel is the last pixel
-    check("FlowWarp", case("", "", image, flow), warped, tmp_path, rtol=1e-6)
+    anywhere("FlowWarp", case("", "", image, flow), warped, tmp_path, 1e-6)
     outside = np.where(warped == 0, np.nan, warped)
     c = case("", "flow_warp_param { fill_value: NOT_A_NUMBER }", image, flow)
-    check("FlowWarp", c, outside, tmp_path, rtol=1e-6)
+    anywhere("FlowWarp", c, outside, tmp_path, 1e-6)
 
 
 def _shifted(image: Array) -> Array:
