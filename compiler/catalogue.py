@@ -53,8 +53,9 @@ def passes(only: Sequence[str] | None = None, without: Sequence[str] = ()) -> li
         UsageError: there is no such pass or rewrite.
     """
     first = [legalisation(BUILT_IN)]
-    repeated, off = optimisations(only, without)
-    stages = (("first", first), ("repeated", repeated), ("--portable", [PORTABLE]), ("last", finish))
+    chosen, off = optimisations(only, without)
+    repeated, once = [p for p in chosen if p.repeated], [p for p in chosen if not p.repeated]
+    stages = (("first", first), ("repeated", repeated), ("then", once), ("--portable", [PORTABLE]), ("last", finish))
     return [
         PassLine(stage, each.name, each.reason, tuple(name for name in each.rewrites if name not in off))
         for stage, group in stages

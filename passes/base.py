@@ -18,7 +18,7 @@ class Pass:
     """A named step over the whole graph and the reason why it stands where it does in the pipeline.
 
     With `nested` it runs on the graphs inside ops first, each for itself. `rewrites` names the rewrites that it is made
-    of, where it is.
+    of, where it is. Without `repeated` it runs once, after those that are repeated have nothing left to change.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Pass:
     reason: str = ""
     nested: bool = True
     rewrites: tuple[str, ...] = ()
+    repeated: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,17 @@ class PassManager:
         return sum(self._run_one(each, graph, context) for each in passes)
 
     def run_to_fixpoint(self, passes: Sequence[Pass], graph: Graph, context: RuleContext) -> None:
-        """Repeat the passes until a whole round changes nothing.
+        """Repeat the passes until a whole round changes nothing, then run those that are not to be repeated.
 
         Raises:
             GraphError: they still change something after `most_rounds` rounds.
         """
+        repeated = [each for each in passes if each.repeated]
         for _ in range(self.most_rounds):
-            if not self.run(passes, graph, context):
+            if not self.run(repeated, graph, context):
+                self.run([each for each in passes if not each.repeated], graph, context)
                 return
-        busy = sorted({s.name for s in self.statistics[-len(passes) :] if s.changes})
+        busy = sorted({s.name for s in self.statistics[-len(repeated) :] if s.changes})
         raise GraphError(
             f"the passes {', '.join(busy)} undo each other: still changing after {self.most_rounds} rounds"
         )

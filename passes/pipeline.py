@@ -58,8 +58,9 @@ OPTIMISATIONS: tuple[Pass, ...] = (
     Pass("fuse", fuse.fuse, "after the layout, so that channels are dimension 1 for all", rewrites=fuse.REWRITES),
     Pass("merge-duplicates", tidy.merge_duplicates, "after folding, which makes equal constants"),
     Pass("erase-dead", tidy.erase_dead, "last in the round: what others left behind", nested=False),
+    Pass("flush-denormals", tidy.flush_denormals, "once, when all weights are final: it reads them", repeated=False),
 )
-"""Repeated until nothing changes."""
+"""Repeated until nothing changes, but for the last."""
 
 
 def optimisations(
