@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "inspection": {"api", "sources", "costs", "emit", "profiling", "report_page", *TOOLBOX},
     "demo": {"api", "images", *TOOLBOX},
     "dnn": {"api", "custom_ops", "images", "loading", "sources", *TOOLBOX},
+    "reference": {"ir"},
     "judges": {"errors", "runtime"},
     "diff": {"api", "judges", "model", "runtime", *TOOLBOX},
     "commands": {"api", "catalogue", "demo", "diff", "images", "inspection", "plugins", "scaffold", *TOOLBOX}
@@ -59,6 +60,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "report": set(),
     "cli": set(),
     "passes": {"numpy"},
+    "reference": {"numpy"},
 }
 """Parts whose third-party imports are limited; TensorFlow and OpenCV are banned everywhere by ruff."""
 

@@ -1,0 +1,159 @@
+"""The loop: every op of a source graph by its evaluator, in topological order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from regraft.ir import Graph, Op, Value
+from regraft.reference.registry import EVALUATORS, Array, Call, NotEvaluated, Several
+
+Substitute = Callable[[Op, Sequence[Any]], Sequence[Any]]
+"""(op, the arrays that it reads) -> its results by other means. Raises NotEvaluated."""
+
+
+@dataclass
+class Evaluated:
+    """What the reference computed.
+
+    values: tensors by name; of several with one name (a Caffe blob that layers change in place) the last.
+    substituted: ops that the reference does not know, and why; others computed them, on the reference's inputs.
+    missing: tensors that nobody computed, and why.
+    rewritten: names that several layers write in turn, and those layers.
+    """
+
+    values: dict[str, Array] = field(default_factory=dict)
+    substituted: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    rewritten: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def evaluate(
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    *,
+    settings: Mapping[str, Any] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    substitute: Substitute | None = None,
+) -> Evaluated:
+    """Every tensor of a source graph, from the graph's inputs by name, with numpy alone.
+
+    An op whose type is a key of `aliases` is computed as its value. An op without an evaluator goes to `substitute`;
+    without one, or when that gives up, its tensors and all that need them are missing.
+    """
+    machine = _Machine(settings or {}, aliases or {}, substitute)
+    return machine.whole(graph, feeds)
+
+
+class _Machine:
+    def __init__(
+        self, settings: Mapping[str, Any], aliases: Mapping[str, str], substitute: Substitute | None
+    ) -> None:
+        self.settings = settings
+        self.aliases = aliases
+        self.substitute = substitute
+        self.result = Evaluated()
+
+    def whole(self, graph: Graph, feeds: Mapping[str, Array]) -> Evaluated:
+        """All tensors of the outermost graph; those that nobody can name any more are let go when they were read."""
+        order = graph.topological()
+        last = graph.values_by_name()
+        self.result.rewritten = _rewritten(order)
+        reads = Counter(v for op in order for v in op.inputs if v is not None)
+        known: dict[Value, Any] = {}
+        lost: dict[Value, str] = {}
+        for op in order:
+            reason = next((lost[v] for v in op.inputs if v in lost), "")
+            if not reason:
+                try:
+                    known.update(zip(op.outputs, self._step(op, known, feeds), strict=True))
+                except NotEvaluated as error:
+                    reason = f"{_said(op)}: {error}"
+            lost.update(dict.fromkeys(op.outputs, reason) if reason else {})
+            if op.kind == "core.Output" and not reason:
+                self._keep(op.name, known[_input(op)])
+            for value in filter(None, op.inputs):
+                reads[value] -= 1
+                if not reads[value] and last.get(value.name) is not value:
+                    known.pop(value, None)
+        for name, value in last.items():
+            if value in known and name and value.op.kind != "core.Constant":
+                self._keep(name, known[value])
+            elif value in lost and name:
+                self.result.missing[name] = lost[value]
+        return self.result
+
+    def inner(self, graph: Graph, inputs: Sequence[Any], captured: Sequence[Any]) -> list[Any]:
+        """The outputs of a graph inside an op: it says by index what it reads of the graph around it."""
+        known: dict[Value, Any] = dict(zip((op.output for op in graph.inputs), inputs, strict=True))
+        for op in graph.topological():
+            if op.kind == "core.Capture":
+                known[op.output] = captured[op.integer("index")]
+            elif op.kind != "core.Input":
+                known.update(zip(op.outputs, self._step(op, known, {}), strict=True))
+        return [known[_input(op)] for op in graph.outputs]
+
+    def _keep(self, name: str, value: Any) -> None:
+        if isinstance(value, (np.ndarray, np.generic)):
+            self.result.values[name] = np.asarray(value)
+
+    def _step(self, op: Op, known: Mapping[Value, Any], feeds: Mapping[str, Array]) -> Sequence[Any]:
+        if op.kind == "core.Output":
+            return ()
+        if op.kind == "core.Constant":
+            return (op.attrs["value"],)
+        if op.kind == "core.Input":
+            if op.name not in feeds:
+                raise NotEvaluated("nothing is fed to it")
+            return (np.asarray(feeds[op.name]),)
+        inputs = [None if v is None else known[v] for v in op.inputs]
+        try:
+            return self._evaluated(op, inputs)
+        except NotEvaluated as error:
+            if self.substitute is None:
+                raise
+            found = self.substitute(op, inputs)
+            self.result.substituted[_said(op)] = str(error)
+            return found
+
+    def _evaluated(self, op: Op, inputs: Sequence[Any]) -> Sequence[Any]:
+        kind = f"{op.dialect}.{self.aliases.get(op.type_name, op.type_name)}"
+        if kind not in EVALUATORS:
+            raise NotEvaluated("the reference does not know this type")
+        call = Call(op, tuple(inputs), self.settings, self.inner)
+        try:
+            with np.errstate(all="ignore"):
+                found = EVALUATORS[kind](call, *inputs)
+        except (ValueError, TypeError, IndexError, KeyError, AssertionError, ArithmeticError, AttributeError) as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise NotEvaluated(f"the reference fails on it: {said}") from error
+        values = found.values if isinstance(found, Several) else (found,)
+        if len(values) < len(op.outputs):
+            raise NotEvaluated(f"the reference gives {len(values)} of its {len(op.outputs)} outputs")
+        plain = [np.asarray(v) if isinstance(v, np.generic) else v for v in values]
+        return plain[: len(op.outputs)]
+
+
+def _input(op: Op) -> Value:
+    value = op.inputs[0]
+    assert value is not None
+    return value
+
+
+def _said(op: Op) -> str:
+    """`caffe.Interp up1`."""
+    return f"{op.kind} {op.name or op.source.layer}".strip()
+
+
+def _rewritten(order: Sequence[Op]) -> dict[str, tuple[str, ...]]:
+    """Names that more than one layer writes."""
+    writers: dict[str, list[str]] = {}
+    for op in order:
+        for value in op.outputs:
+            if value.name and op.kind != "core.Constant":
+                writers.setdefault(value.name, []).append(op.name or op.source.layer)
+    return {name: tuple(layers) for name, layers in writers.items() if len(layers) > 1}

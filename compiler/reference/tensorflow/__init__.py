@@ -1,0 +1,1 @@
+"""TensorFlow ops, a family a file."""
