@@ -1,0 +1,179 @@
+"""Ops that work number by number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+
+import numpy as np
+
+from regraft.reference.registry import Array, Call, NotEvaluated, evaluates, pointwise
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) without overflow."""
+    wide = x.astype(np.result_type(x, np.float32), copy=False)
+    return np.asarray(0.5 * np.tanh(0.5 * wide) + 0.5, dtype=x.dtype)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _by_math(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    """A function of Python's math module, on arrays, in double."""
+    ufunc = np.vectorize(function, otypes=[np.float64])
+
+    def evaluator(x: Array) -> Array:
+        return np.asarray(ufunc(x) if x.size else x, x.dtype)
+
+    return evaluator
+
+
+def _lgamma(x: float) -> float:
+    if math.isinf(x) or (x <= 0 and x == int(x)):
+        return math.inf
+    return math.lgamma(x)
+
+
+def divided(x: Array, y: Array) -> Array:
+    """The quotient; of integers the one rounded towards zero, as in C."""
+    if x.dtype.kind in "iu":
+        return np.asarray(np.sign(x) * np.sign(y) * (np.abs(x) // np.abs(y)), x.dtype)
+    return x / y
+
+
+def _no_nan(function: Callable[[Array, Array], Array], which: int) -> Callable[[Array, Array], Array]:
+    """0 wherever operand `which` is 0, whatever the function makes of it."""
+
+    def evaluator(x: Array, y: Array) -> Array:
+        found = function(x, y)
+        return np.where((x, y)[which] == 0, np.zeros((), found.dtype), found)
+
+    return evaluator
+
+
+def _sign(x: Array) -> Array:
+    return np.where(x == 0, x, x / np.abs(x)) if x.dtype.kind == "c" else np.sign(x)
+
+
+def _rounded_power(x: Array, y: Array) -> Array:
+    return np.power(x, y).astype(x.dtype)
+
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+pointwise(
+    "tf",
+    {
+        **{name: np.add for name in ("Add", "AddV2")},
+        **{name: np.multiply for name in ("Mul",)},
+        **{name: np.true_divide for name in ("RealDiv",)},
+        **{name: divided for name in ("Div", "TruncateDiv")},
+        **{name: np.fmod for name in ("Mod", "TruncateMod")},
+        **{name: np.reciprocal for name in ("Inv", "Reciprocal")},
+        "Sub": np.subtract,
+        "Neg": np.negative,
+        "Maximum": np.maximum,
+        "Minimum": np.minimum,
+        "FloorDiv": np.floor_divide,
+        "FloorMod": np.mod,
+        "Pow": _rounded_power,
+        "SquaredDifference": lambda x, y: np.conj(x - y) * (x - y),
+        "DivNoNan": _no_nan(np.true_divide, 1),
+        "MulNoNan": _no_nan(np.multiply, 1),
+        "Xdivy": _no_nan(np.true_divide, 0),
+        "Xlogy": _no_nan(lambda x, y: x * np.log(y), 0),
+        "Xlog1py": _no_nan(lambda x, y: x * np.log1p(y), 0),
+        "Atan2": np.arctan2,
+        "Abs": np.abs,
+        "Square": np.square,
+        "Sqrt": np.sqrt,
+        "Rsqrt": lambda x: (1 / np.sqrt(x)).astype(x.dtype),
+        "Exp": np.exp,
+        "Expm1": np.expm1,
+        "Log": np.log,
+        "Log1p": np.log1p,
+        "Sign": _sign,
+        "Floor": np.floor,
+        "Ceil": np.ceil,
+        "Rint": np.rint,
+        "Round": np.rint,
+        "Sin": np.sin,
+        "Cos": np.cos,
+        "Tan": np.tan,
+        "Asin": np.arcsin,
+        "Acos": np.arccos,
+        "Atan": np.arctan,
+        "Sinh": np.sinh,
+        "Cosh": np.cosh,
+        "Tanh": np.tanh,
+        "Asinh": np.arcsinh,
+        "Acosh": np.arccosh,
+        "Atanh": np.arctanh,
+        "Erf": _by_math(math.erf),
+        "Erfc": _by_math(math.erfc),
+        "Lgamma": _by_math(_lgamma),
+        "Sigmoid": sigmoid,
+        "Relu": lambda x: np.maximum(x, 0),
+        "Relu6": lambda x: np.clip(x, 0, 6),
+        "Elu": lambda x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x),
+        "Selu": lambda x: (
+            _SELU_SCALE * np.where(x < 0, _SELU_ALPHA * np.expm1(np.minimum(x, 0)), x).astype(np.float64)
+        ).astype(x.dtype),
+        "Softplus": softplus,
+        "Softsign": lambda x: x / (1 + np.abs(x)),
+        "HardSwish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+        "Mish": lambda x: x * np.tanh(softplus(x)),
+        "Swish": lambda x: x * sigmoid(x),
+        "SiLU": lambda x: x * sigmoid(x),
+        "BitwiseAnd": np.bitwise_and,
+        "BitwiseOr": np.bitwise_or,
+        "BitwiseXor": np.bitwise_xor,
+        "Invert": np.invert,
+        "LeftShift": np.left_shift,
+        "RightShift": np.right_shift,
+        "Real": np.real,
+        "Imag": np.imag,
+        "Conj": np.conj,
+        "Angle": np.angle,
+        "ComplexAbs": np.abs,
+        "Complex": lambda x, y: (x + 1j * y).astype(np.result_type(x, np.complex64)),
+        "ClipByValue": lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    },
+)
+
+
+@evaluates("tf.LeakyRelu")
+def leaky_relu(call: Call, x: Array) -> Array:
+    """x above 0, alpha * x below."""
+    return np.where(x > 0, x, x * x.dtype.type(call.number("alpha", 0.2)))
+
+
+@evaluates("tf.AddN", "tf.AccumulateNV2")
+def add_n(call: Call, *values: Array) -> Array:
+    """The sum of all."""
+    return reduce(np.add, values)
+
+
+@evaluates("tf.Cast")
+def cast(call: Call, x: Array) -> Array:
+    """Another element type, cut towards zero."""
+    target = call.dtype("DstT")
+    if x.dtype.kind == "f" and target.kind in "iu" and not np.isfinite(x).all():
+        raise NotEvaluated("what becomes of numbers that are not finite depends on the machine")
+    return x.real.astype(target) if x.dtype.kind == "c" and target.kind != "c" else x.astype(target)
+
+
+@evaluates("tf.L2Loss")
+def l2_loss(call: Call, x: Array) -> Array:
+    """Half the sum of squares."""
+    return np.asarray(np.square(x).sum() / 2, x.dtype)
+
+
+@evaluates("tf._SwishN")
+def swish_n(call: Call, x: Array) -> Array:
+    """x * sigmoid(beta * x)."""
+    return x * sigmoid(x.dtype.type(call.number("beta", 1.0)) * x)
