@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from regraft import emit
 from regraft.errors import OpsetError, listing
-from regraft.frontends import Imported, sniff
+from regraft.frontends import Frontend, Imported, sniff
 from regraft.ir import Graph, walk
 from regraft.layers import UserLayers
-from regraft.lowering import function_bodies, lower, try_sizes
+from regraft.lowering import function_bodies, lower, open_graph, try_sizes
 from regraft.model import Model
 from regraft.options import CompileOptions, GivenOptions, from_given
 from regraft.passes import Note, PassManager, RuleContext
@@ -22,6 +23,9 @@ from regraft.plugins import load_plugins
 from regraft.report import Report, SourceFile, layer_records, op_counts, rule_counts, source_files
 from regraft.report_page import Trace
 from regraft.sources import channel_axis, op_table, read
+
+if TYPE_CHECKING:
+    from regraft.precision import PrecisionStage
 
 Progress = Callable[[str], None]
 """Called with a few words when a stage begins."""
@@ -54,6 +58,12 @@ def compile(
         input_types, input_layouts: what is fed in the place of float32 and the network's own layout: `"u8"`, `"NHWC"`,
             or by input (`{"data": "NHWC"}`); `input_shapes` are the network's own all the same.
         output_layouts: `"NCHW"` or `"NHWC"` for outputs, or by output.
+        precision: `fp16` or `int8` in the place of `fp32`; the report says what it costs.
+        keep_fp32: layers, ops or types that stay float32.
+        fp16_io: with `fp16`, whether inputs and outputs are float16 too.
+        calibration: a folder of pictures, `.npy` or `.npz` files, or one of these: what `int8` takes its ranges from,
+            and what accuracy is measured on.
+        target: `opencv`, for a file that OpenCV 4 and 5 read.
         rename: new names of inputs and outputs (`{"data": "image"}`); other options use the old ones.
         dynamic_batch: whether the first dimension of every input may have any size.
         random_weights: a seed; Caffe layers without weights get random ones, to try size and speed.
@@ -100,7 +110,8 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
     settings = {**options.settings, "channel_axis": channel_axis(frontend)}
     context = RuleContext({**settings, "expand_layer": users.expand, "place_layer": users.place})
     progress("lowering")
-    manager = lower(graph, options, context, users, trace)
+    stage = _precision(options, frontend, users, progress) if options.precision != "fp32" else None
+    manager = lower(graph, options, context, users, trace, stage.passes if stage else ())
     progress("checking")
     files = source_files(imported.files)
     emitted = emit.emit(
@@ -114,11 +125,23 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
     report = _report(imported, files, graph, context, manager, opset)
     report.layers = layer_records(imported.layers, {**imported.dropped, **context.removed}, graph)
     report.weight_bytes = emitted.weight_bytes
+    emitted = stage.finish(emitted, report) if stage else emitted
     report.seconds = time.perf_counter() - started
     report.notes[:0] = plugged
     tracers = context.setting("tracers", {})
     report.notes += [f"rewrite {name}: {tracers.get(name, 'its pass did not run')}" for name in options.explain]
     return Model(emitted, report, users.needed(), trace)
+
+
+def _precision(options: CompileOptions, frontend: Frontend, users: UserLayers, progress: Progress) -> PrecisionStage:
+    from regraft.precision import PrecisionStage  # onnxruntime is not needed to compile to float32
+
+    def session() -> dict[str, Any]:
+        needed = users.needed()
+        return {"layers": needed.layers, "libraries": needed.libraries}
+
+    fed = "bgr" if (frontend.dialect == "caffe") != options.reverse_input_channels else "rgb"
+    return PrecisionStage(options, fed, partial(open_graph, users), session, progress)
 
 
 def version() -> str:

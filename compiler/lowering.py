@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regraft import emit
 from regraft.custom_ops.schema import OPS
@@ -31,9 +32,19 @@ from regraft.passes.io import said, set_input_shapes, trial_shapes
 from regraft.report_page import Trace
 from regraft.sources import op_table, read
 
+if TYPE_CHECKING:
+    from regraft.runtime import Session
 
-def lower(graph: Graph, options: CompileOptions, context: RuleContext, users: UserLayers, trace: Trace) -> PassManager:
-    """Run the passes on a source graph: afterwards it is ready for the writer.
+
+def lower(
+    graph: Graph,
+    options: CompileOptions,
+    context: RuleContext,
+    users: UserLayers,
+    trace: Trace,
+    last: Sequence[Pass] = (),
+) -> PassManager:
+    """Run the passes on a source graph, those of `last` after all others: afterwards it is ready for the writer.
 
     Raises:
         UnsupportedError: layers or parameters that cannot be lowered exactly; all of them are listed.
@@ -53,7 +64,7 @@ def lower(graph: Graph, options: CompileOptions, context: RuleContext, users: Us
     if options.portable:
         manager.run([PORTABLE], graph, context)
         manager.run_to_fixpoint(chosen if options.optimise else (), graph, context)
-    manager.run(finish, graph, context)
+    manager.run([*last, *finish], graph, context)
     verify(graph, dialects={"onnx", "ml", "regraft", "layers"})
     trace.finished(graph)
     return manager
@@ -129,16 +140,20 @@ def _observer(
     return observe
 
 
-def _run_graph(users: UserLayers, graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """The outputs of a graph of ONNX and custom ops, as it is now."""
-    from regraft.runtime import Session
+def open_graph(users: UserLayers, graph: Graph) -> Session:
+    """A session of a graph of ONNX and custom ops, as it is now."""
+    from regraft.runtime import Session  # onnxruntime is not needed to compile
 
     whole = copy_graph(graph)
     PassManager().run(finish, whole, RuleContext())
     functions = {**function_bodies(whole, whole.table), **users.functions}
     made = emit.emit(whole, opset=whole.table.version("onnx"), functions=functions)
     needed = users.needed()
-    session = Session(emit.serialize(made), optimise=False, layers=needed.layers, libraries=needed.libraries)
+    return Session(emit.serialize(made), optimise=False, layers=needed.layers, libraries=needed.libraries)
+
+
+def _run_graph(users: UserLayers, graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    session = open_graph(users, graph)
     return session.run({info.name: feeds[info.name] for info in session.inputs})
 
 

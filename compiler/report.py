@@ -57,6 +57,8 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     transposes: list[str] = field(default_factory=list)
+    precision: dict[str, Any] = field(default_factory=dict)
+    """Where it is not float32: the type, what stays float32 and why, and what the change costs an output."""
     parameters: int = 0
     weight_bytes: int = 0
     seconds: float = 0.0
@@ -84,6 +86,7 @@ class Report:
         shown = ", ".join(f"{kind} {n}" for kind, n in sorted(self.ops.items(), key=lambda item: (-item[1], item[0])))
         lines.append(f"ONNX opset {self.opset}: {sum(self.ops.values())} nodes ({shown})")
         lines.append(f"parameters: {self.parameters:,} ({self.weight_bytes / 1e6:.1f} MB)")
+        lines += _precision_lines(self.precision) if self.precision else []
         if self.transposes:
             lines += _section(f"transposes left: {len(self.transposes)}", self.transposes[:12])
         lines += [f"note: {note}" for note in self.notes]
@@ -94,6 +97,27 @@ class Report:
 
 def _section(title: str, rows: Sequence[str]) -> list[str]:
     return [f"{title}:", *(f"  {row}" for row in rows)] if rows else []
+
+
+def _precision_lines(precision: dict[str, Any]) -> list[str]:
+    lines = [f"precision: {precision['type']}"]
+    for reason, ops in precision["kept"].items():
+        shown = ", ".join(ops[:4]) + (f" and {len(ops) - 4} more" if len(ops) > 4 else "")
+        lines.append(f"  float32: {shown} ({reason})")
+    if "outputs" in precision:
+        lines.append(f"  beside float32, on {precision['inputs']}:")
+        lines += [f"    {_loss_line(loss)}" for loss in precision["outputs"]]
+    return lines
+
+
+def _loss_line(loss: dict[str, Any]) -> str:
+    if loss["problem"]:
+        return f"{loss['name']}: {loss['problem']}"
+    parts = [f"{key} {loss[key]:.3g}" for key in ("absolute", "relative")]
+    parts += [f"cosine {loss['cosine']:.6f}"] if loss["cosine"] is not None else []
+    parts += [f"SNR {loss['snr']:.1f} dB"] if loss["snr"] is not None else []
+    parts += [f"same first place {loss['top1']:.1%}"] if loss["top1"] is not None else []
+    return f"{loss['name']}: {', '.join(parts)}"
 
 
 def source_files(paths: Iterable[Path]) -> list[SourceFile]:

@@ -1,6 +1,7 @@
 """The network's borders: which inputs and outputs it has, and what happens to data there."""
 
 from regraft.passes.io.cut import cut, set_input_shapes
+from regraft.passes.io.float16 import LARGEST, beyond_float16, computes_sizes, converts, to_float16
 from regraft.passes.io.layer_names import layer_values, named_layers, set_layer_blobs
 from regraft.passes.io.layouts import set_output_layouts
 from regraft.passes.io.portable import expand_custom_ops
@@ -9,7 +10,11 @@ from regraft.passes.io.rename import rename
 from regraft.passes.io.sizes import make_batch_symbolic, missing_sizes, said, trial_shapes
 
 __all__ = [
+    "LARGEST",
     "Preprocessing",
+    "beyond_float16",
+    "computes_sizes",
+    "converts",
     "cut",
     "expand_custom_ops",
     "layer_values",
@@ -22,5 +27,6 @@ __all__ = [
     "set_input_shapes",
     "set_layer_blobs",
     "set_output_layouts",
+    "to_float16",
     "trial_shapes",
 ]

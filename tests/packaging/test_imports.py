@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"emit", "errors", "layers", "passes", "profiling", "report", "report_page", "runtime"},
     "loading": {"emit", "layers", "runtime"},
     "api": TOOLBOX
-    | {"emit", "frontends", "layers", "lowering", "model", "passes", "plugins", "report_page", "sources"},
+    | {"emit", "frontends", "layers", "lowering", "model", "passes", "plugins", "precision", "report_page", "sources"},
+    "precision": {"emit", "errors", "images", "ir", "options", "passes", "report", "runtime"},
     "costs": set(),
     "profiling": {"errors"},
     "report_page": {"costs", "emit", "errors", "ir", "profiling", "report"},
