@@ -72,7 +72,12 @@ class Model:
         return build_page(PageInput(title, self.report, self._trace, proto, times, reasons=reasons))
 
     def session(
-        self, *, providers: Sequence[str] | None = None, threads: int | None = None, optimise: bool = True
+        self,
+        *,
+        providers: Sequence[str] | None = None,
+        threads: int | None = None,
+        optimise: bool = True,
+        profile: bool = False,
     ) -> Any:
         """A `regraft.Session` of this model; see there."""
         from regraft.runtime import Session  # onnxruntime is not needed to compile
@@ -82,4 +87,5 @@ class Model:
         else:  # more than protobuf holds: ONNX Runtime reads it from a file
             self._folder = tempfile.TemporaryDirectory(prefix="regraft-")
             source = self.save(Path(self._folder.name) / "model.onnx")
-        return Session(source, providers=providers, threads=threads, optimise=optimise, **self.session_arguments)
+        given = {"providers": providers, "threads": threads, "optimise": optimise, "profile": profile}
+        return Session(source, **given, **self.session_arguments)

@@ -25,6 +25,18 @@ def providers(backend: int, target: int) -> tuple[str, ...]:
     return (first, "cpu") if first else ("cpu",)
 
 
+def getAvailableTargets(be: int) -> tuple[int, ...]:
+    """The targets that a backend has on this machine: the CPU, and CUDA where ONNX Runtime has its provider."""
+    import onnxruntime  # only here: networks load it when they run
+
+    if be in _PLAIN_BACKENDS:
+        return (constants.DNN_TARGET_CPU,)
+    wanted = {"cuda": "CUDAExecutionProvider", "openvino": "OpenVINOExecutionProvider"}.get(_OF_BACKEND.get(be, ""))
+    if wanted not in onnxruntime.get_available_providers():
+        return ()
+    return (constants.DNN_TARGET_CUDA,) if be == constants.DNN_BACKEND_CUDA else (constants.DNN_TARGET_CPU,)
+
+
 def check_backend(backend: int) -> None:
     """Say so when a backend has no provider."""
     if backend not in _PLAIN_BACKENDS and backend not in _OF_BACKEND:

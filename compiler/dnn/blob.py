@@ -22,7 +22,7 @@ from regraft.dnn.resize import resize
 from regraft.errors import Diagnostic, UsageError
 
 Array = npt.NDArray[Any]
-Scalar = float | Sequence[float]
+Scalar = float | Sequence[float] | None
 
 
 @dataclass
@@ -30,19 +30,19 @@ class Image2BlobParams:
     """How `blobFromImageWithParams` prepares a picture; OpenCV's class of this name."""
 
     scalefactor: Scalar = 1.0
-    size: Sequence[int] = ()
+    size: Sequence[int] | None = ()
     mean: Scalar = ()
-    swapRB: bool = False  # noqa: N815
+    swapRB: bool = False
     ddepth: int = CV_32F
     datalayout: int = DNN_LAYOUT_NCHW
     paddingmode: int = DNN_PMODE_NULL
-    borderValue: Scalar = ()  # noqa: N815
+    borderValue: Scalar = ()
 
 
 def blobFromImage(
     image: Array,
     scalefactor: float = 1.0,
-    size: Sequence[int] = (),
+    size: Sequence[int] | None = (),
     mean: Scalar = (),
     swapRB: bool = False,
     crop: bool = False,
@@ -59,7 +59,7 @@ def blobFromImage(
 def blobFromImages(
     images: Iterable[Array],
     scalefactor: float = 1.0,
-    size: Sequence[int] = (),
+    size: Sequence[int] | None = (),
     mean: Scalar = (),
     swapRB: bool = False,
     crop: bool = False,
@@ -90,9 +90,9 @@ def blobFromImagesWithParams(images: Iterable[Array], param: Image2BlobParams | 
         raise _refused(f"ddepth is {param.ddepth}", "CV_32F (5) or CV_8U (0)")
     if param.datalayout not in (DNN_LAYOUT_NCHW, DNN_LAYOUT_NHWC):
         raise _refused(f"datalayout is {param.datalayout}", "DNN_LAYOUT_NCHW or DNN_LAYOUT_NHWC")
-    size = tuple(int(s) for s in param.size) or (pictures[0].shape[1], pictures[0].shape[0])
+    size = tuple(int(s) for s in param.size or ()) or (pictures[0].shape[1], pictures[0].shape[0])
     if len(size) != 2 or (0 in size and size != (0, 0)):
-        raise _refused(f"size is {tuple(param.size)}", "(width, height)")
+        raise _refused(f"size is {size}", "(width, height)")
     if size == (0, 0):
         size = pictures[0].shape[1], pictures[0].shape[0]
     fitted = [_fit(picture, size, param) for picture in pictures]
@@ -165,6 +165,7 @@ def _assembled(pictures: Sequence[Array], param: Image2BlobParams) -> Array:
 
 def _scalar(value: Scalar, channels: int) -> npt.NDArray[np.float32]:
     """OpenCV's Scalar: what is not given is 0; a single number is that of the first channel."""
+    value = () if value is None else value
     given = [value] if isinstance(value, (int, float, np.number)) else list(np.ravel(value))
     if len(given) > 4:
         raise _refused(f"{len(given)} numbers are given where at most four count")

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from regraft.api import compile_with
-from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, fitted
+from regraft.api import Model, compile_with
+from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, Times, fitted
 from regraft.errors import Diagnostic, RunError
 from regraft.ir import Graph, Op, Shape, Value
 from regraft.options import CompileOptions
+from regraft.profiling import from_trace
 from regraft.sources import layers_by_name, read_source
 
 _SMALL = 64
@@ -24,26 +25,33 @@ _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 class CompiledSource:
     """A Caffe or TensorFlow network. `folder` owns temporary files, which live as long as this does.
 
-    OpenCV shows TensorFlow networks as (N, C, H, W): four-dimensional inputs and outputs are transposed here.
+    OpenCV shows TensorFlow networks as (N, C, H, W): four-dimensional inputs and outputs are transposed here. It calls
+    Caffe's convolutions by their top, not by their name; here they are known by both.
     """
 
     def __init__(self, path: Path, weights: Path | None, folder: object = None) -> None:
         self._path, self._weights, self._folder = path, weights, folder
         self._options = CompileOptions()
         self._graph = read_source(path, weights, self._options).graph
-        self._ops = layers_by_name(self._graph)
+        own = layers_by_name(self._graph)
+        self._own_names = dict(zip(_shown_names(own), own, strict=True))
+        self._ops = {name: own[self._own_names[name]] for name in self._own_names}
         self._channels_last = any(op.dialect == "tf" for op in self._graph)
         by_value = {v: (name, i) for name, op in self._ops.items() for i, v in enumerate(op.outputs)}
+        by_value |= {op.output: ("", i) for i, op in enumerate(self._graph.inputs)}
         self.layers = {name: _info(name, op, by_value) for name, op in self._ops.items()}
         self.inputs: dict[str, Shape | None] = {
             _plain(op.name): self._outer_shape(op.output) for op in self._graph.inputs
         }
         ends = [op.inputs[0] for op in self._graph.outputs]
-        self.outputs = tuple(dict.fromkeys(by_value[v][0] for v in ends if v in by_value))
+        self.outputs = tuple(dict.fromkeys(by_value[v][0] for v in ends if by_value[v][0]))
+        self.aliases = {own_name: name for name, own_name in self._own_names.items() if own_name != name}
         self._values = self._graph.values_by_name()
-        self._pins = {
-            pin: v for n, info in self.layers.items() for pin, v in zip(info.pins, self._ops[n].outputs, strict=True)
-        }
+        self._pins: dict[str, tuple[str, Value]] = {}
+        for name, info in self.layers.items():
+            inside = replace(info, name=self._own_names[name]).pins
+            found = list(zip(inside, self._ops[name].outputs, strict=True))
+            self._pins |= dict(zip(inside, found, strict=True)) | dict(zip(info.pins, found, strict=True))
         _forget_weights(self._graph)
 
     def knows(self, name: str) -> bool:
@@ -56,7 +64,7 @@ class CompiledSource:
 
     def blobs(self, layer: str) -> list[Array]:
         """See `Source`."""
-        found = layers_by_name(read_source(self._path, self._weights, self._options).graph)[layer]
+        found = layers_by_name(read_source(self._path, self._weights, self._options).graph)[self._own_names[layer]]
         return [v.array for v in found.inputs if v is not None and v.array is not None]
 
     def set_blobs(self, layer: str, arrays: Sequence[Array]) -> None:
@@ -66,15 +74,29 @@ class CompiledSource:
         for index, shape in enumerate(shapes[: len(given)]):
             if given[index].size == int(np.prod(shape)):
                 given[index] = given[index].reshape(shape)
-        self._options = replace(self._options, layer_blobs={**self._options.layer_blobs, layer: given})
+        known = {**self._options.layer_blobs, self._own_names[layer]: given}
+        self._options = replace(self._options, layer_blobs=known)
         now = tuple(a.shape for a in given) + shapes[len(given) :]
         self.layers[layer] = replace(self.layers[layer], blob_shapes=now)
 
     def runner(self, wanted: Sequence[str], shapes: Shapes, providers: Sequence[str]) -> Runner:
         """See `Source`."""
-        values = {name: self._find(name) for name in wanted}
-        needed = _inputs_of(v for v in values.values() if v is not None)
-        swapped = {op.name for op in self._graph.inputs if self._is_channels_last(op.output, _users)}
+        return self._runner(self._model(wanted, shapes).session(providers=providers), wanted)
+
+    def layer_times(self, wanted: Sequence[str], feeds: Mapping[str, Array], providers: Sequence[str]) -> Times:
+        """See `Source`."""
+        model = self._model(wanted, {name: array.shape for name, array in feeds.items()})
+        session = model.session(providers=providers, profile=True)
+        runner = self._runner(session, wanted)
+        for _ in range(2):  # the first sets up memory, and is not counted
+            runner.run(feeds)
+        names = {f"{op.type_name} {op.name}": name for name, op in reversed(self._ops.items())}
+        times = from_trace(session.trace(), model.proto.graph.node).layers()
+        return {names[layer]: spent for layer, spent in times.items() if layer in names}
+
+    def _model(self, wanted: Sequence[str], shapes: Shapes) -> Model:
+        needed = _inputs_of(v for v in map(self._find, wanted) if v is not None)
+        swapped = self._swapped()
         sizes = {
             op.name: _permuted(shapes[_plain(op.name)], _TO_NHWC if op.name in swapped else None)
             for op in needed
@@ -84,14 +106,22 @@ class CompiledSource:
             self._options,
             input_shapes=sizes,
             outputs=tuple(name for name in wanted if name not in self._pins) or None,
-            layer_outputs=tuple(name for name in wanted if name in self._pins),
+            layer_outputs=tuple(dict.fromkeys(self._pins[name][0] for name in wanted if name in self._pins)),
         )
-        session = compile_with(self._path, self._weights, options).session(providers=providers)
+        return compile_with(self._path, self._weights, options)
+
+    def _runner(self, session: Any, wanted: Sequence[str]) -> Runner:
+        values = {name: self._find(name) for name in wanted}
         turned = {n for n, v in values.items() if v is not None and self._is_channels_last(v, _producers)}
-        return _Runner(session, wanted, swapped, turned)
+        tensors = {name: self._pins[name][0] if name in self._pins else name for name in wanted}
+        return _Runner(session, tensors, self._swapped(), turned)
+
+    def _swapped(self) -> set[str]:
+        """The inputs that are transposed."""
+        return {op.name for op in self._graph.inputs if self._is_channels_last(op.output, _users)}
 
     def _find(self, name: str) -> Value | None:
-        found = self._pins.get(name) or self._values.get(name) or self._values.get(f"{name}:0")
+        found = self._pins[name][1] if name in self._pins else self._values.get(name) or self._values.get(f"{name}:0")
         return None if found is not None and found.op.kind == "core.Input" else found
 
     def _outer_shape(self, value: Value) -> Shape | None:
@@ -118,8 +148,8 @@ class CompiledSource:
 class _Runner:
     """A session, with the transposes of a TensorFlow network's borders."""
 
-    def __init__(self, session: Any, wanted: Sequence[str], swapped: set[str], turned: set[str]) -> None:
-        self._session, self._wanted = session, list(wanted)
+    def __init__(self, session: Any, tensors: Mapping[str, str], swapped: set[str], turned: set[str]) -> None:
+        self._session, self._tensors = session, tensors
         self._swapped, self._turned = swapped, turned
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -133,21 +163,31 @@ class _Runner:
             if info.name in self._swapped and array.ndim == 4:
                 array = array.transpose(_TO_NHWC)
             arrays[info.name] = fitted(array, info.dtype)
-        found = self._session.run(arrays, self._wanted)
-        return {n: np.ascontiguousarray(self._outer(n, a)) for n, a in found.items()}
+        found = self._session.run(arrays, list(dict.fromkeys(self._tensors.values())))
+        return {n: np.ascontiguousarray(self._outer(n, found[tensor])) for n, tensor in self._tensors.items()}
 
     def shapes(self) -> dict[str, tuple[int, ...] | None]:
         """See `Runner`."""
+        known = {info.name: info.shape or (None,) for info in self._session.outputs}
         found: dict[str, tuple[int, ...] | None] = {}
-        for info in self._session.outputs:
-            shape = info.shape or (None,)
-            order = _TO_NCHW if info.name in self._turned and len(shape) == 4 else range(len(shape))
+        for name, tensor in self._tensors.items():
+            shape = known[tensor]
+            order = _TO_NCHW if name in self._turned and len(shape) == 4 else range(len(shape))
             fixed = tuple(d for d in (shape[i] for i in order) if isinstance(d, int))
-            found[info.name] = fixed if len(fixed) == len(shape) else None
+            found[name] = fixed if len(fixed) == len(shape) else None
         return found
 
     def _outer(self, name: str, array: Array) -> Array:
         return array.transpose(_TO_NCHW) if name in self._turned and array.ndim == 4 else array
+
+
+def _shown_names(layers: Mapping[str, Op]) -> list[str]:
+    """OpenCV's names of the layers: of Caffe's convolutions the top, where no other layer has that name."""
+    names = []
+    for name, op in layers.items():
+        top = op.outputs[0].name if op.kind == "caffe.Convolution" and len(op.outputs) == 1 else None
+        names.append(top if top and top not in layers and top not in names else name)
+    return names
 
 
 def _info(name: str, op: Op, by_value: Mapping[Value, tuple[str, int]]) -> LayerInfo:

@@ -41,8 +41,10 @@ class Layer:
             self._put([np.asarray(a) for a in arrays])
 
     def outputNameToIndex(self, outputName: str) -> int:
-        """The index of an output; as in OpenCV, 0 also for names that are not its own."""
-        return self._outputs.index(outputName) if outputName in self._outputs else 0
+        """The index of an output. Of other names, as in OpenCV, -1 for the layer of the inputs, else 0."""
+        if outputName in self._outputs:
+            return self._outputs.index(outputName)
+        return 0 if self.type else -1
 
     def empty(self) -> bool:
         """Whether this is no layer: never so."""

@@ -7,19 +7,29 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from regraft.dnn import backends, cost
 from regraft.dnn.layer import Layer
+from regraft.dnn.refused import Net_readFromModelOptimizer, refusal
 from regraft.dnn.source import Array, LayerInfo, Runner, Runners, Source
+from regraft.dnn.timing import LayerTimes
 from regraft.errors import Diagnostic, RunError, UsageError, did_you_mean, listing
 from regraft.ir import Shape
 
 LayerKey = int | str
 ManyShapes = Sequence[int] | Sequence[Sequence[int]]
 INPUT_LAYER = "_input"
+
+
+class _Run(NamedTuple):
+    """What `getPerfProfile` needs of the last run."""
+
+    nanoseconds: int
+    wanted: tuple[str, ...]
+    feeds: dict[str, Array]
 
 
 class AsyncArray:
@@ -62,7 +72,7 @@ class Net:
         self._feeds: dict[str, Array] = {}
         self._shapes: dict[str, Shape] = {}
         self._backend, self._target = 0, 0
-        self._profile: tuple[int, str] = (0, "")
+        self._last_run: _Run | None = None
         self._pool: ThreadPoolExecutor | None = None
 
     def empty(self) -> bool:
@@ -72,12 +82,16 @@ class Net:
     # Inputs and outputs
 
     def setInput(
-        self, blob: Array, name: str = "", scalefactor: float = 1.0, mean: float | Sequence[float] = (0, 0, 0, 0)
+        self,
+        blob: Array,
+        name: str | None = "",
+        scalefactor: float = 1.0,
+        mean: float | Sequence[float] | None = (0, 0, 0, 0),
     ) -> None:
         """Set an input, the first without a name, to `(blob - mean) * scalefactor`, `mean` by channel."""
         array = np.array(blob, np.float32 if np.asarray(blob).dtype == np.uint8 else None)
         means = np.zeros(4, np.float32)
-        given = np.ravel(mean)
+        given = np.ravel(() if mean is None else mean)
         means[: len(given)] = given
         if array.ndim == 4 and means.any():
             channels = min(array.shape[1], 4)
@@ -87,7 +101,7 @@ class Net:
             array = array.astype(np.float32, copy=False) - means[0]
         if scalefactor != 1.0:
             array = array.astype(np.float32, copy=False) * np.float32(scalefactor)
-        self._feeds[self._input(name)] = array
+        self._feeds[self._input(name or "")] = array
 
     def setInputsNames(self, inputBlobNames: Sequence[str]) -> None:
         """Call the inputs, in their order, by these names."""
@@ -102,7 +116,7 @@ class Net:
 
     def forward(
         self,
-        outputName: str | Sequence[str] = "",
+        outputName: str | Sequence[str] | None = "",
         outputBlobs: object = None,
         *,
         outBlobNames: Sequence[str] | None = None,
@@ -113,7 +127,7 @@ class Net:
             RunError: an input is missing or does not fit.
             UsageError: no layer or blob has the name.
         """
-        wanted = outputName if outBlobNames is None else outBlobNames
+        wanted = (outputName or "") if outBlobNames is None else outBlobNames
         if isinstance(wanted, str):
             name = wanted or self._last()
             return self._run((name,))[name]
@@ -134,6 +148,10 @@ class Net:
         self._pool = self._pool or ThreadPoolExecutor(1)
         return AsyncArray(self._pool.submit(lambda: runner.run(feeds)[name]))
 
+    def declared_shape(self) -> Shape | None:
+        """The shape of the first input as the file gives it."""
+        return next(iter(self._source.inputs.values()), None) if self._source else None
+
     # Layers
 
     def getLayerNames(self) -> tuple[str, ...]:
@@ -143,7 +161,8 @@ class Net:
     def getLayerId(self, layer: str) -> int:
         """The id of a layer, -1 if there is none of this name."""
         names = [INPUT_LAYER, *self.getLayerNames()]
-        return names.index(layer) if layer in names else -1
+        name = layer if layer in names else self._net.aliases.get(layer, "")
+        return names.index(name) if name in names else -1
 
     def getLayer(self, layerId: LayerKey) -> Layer:
         """A layer by id or name.
@@ -203,46 +222,58 @@ class Net:
 
     def getLayersShapes(self, netInputShapes: ManyShapes) -> tuple[Array, cost.ShapeLists, cost.ShapeLists]:
         """Of every layer from the input on: ids, the shapes that it takes, the shapes that it gives."""
-        given, found = self._sizes(netInputShapes)
-        inputs = tuple(np.array(s, np.int32) for s in given)
-        takes: list[tuple[Array, ...]] = [inputs]
-        gives: list[tuple[Array, ...]] = [inputs]
-        for info in self._net.layers.values():
-            takes.append(tuple(np.array(s, np.int32) for s in cost.input_shapes(info, self._net.layers, given, found)))
-            gives.append(tuple(np.array(found[pin], np.int32) for pin in info.pins))
-        return np.arange(len(takes), dtype=np.int32), tuple(takes), tuple(gives)
+        given, shapes = self._sizes(netInputShapes)
+        every = [cost.LayerShapes(given, given), *shapes.values()]
+        takes = tuple(tuple(np.array(s, np.int32) for s in each.takes) for each in every)
+        gives = tuple(tuple(np.array(s, np.int32) for s in each.gives) for each in every)
+        return np.arange(len(every), dtype=np.int32), takes, gives
 
-    def getFLOPS(self, netInputShapes: Any, netInputShape: ManyShapes | None = None) -> int:
+    def getFLOPS(
+        self, netInputShapes: Any = None, netInputShape: ManyShapes | None = None, *, layerId: int | None = None
+    ) -> int:
         """The operations of a run with inputs of these shapes, or, given (id, shapes), those of one layer."""
-        if netInputShape is None:
-            given, found = self._sizes(netInputShapes)
-            wanted = list(self._net.layers.values())
-        else:
-            given, found = self._sizes(netInputShape)
-            wanted = [self._info(netInputShapes)] if netInputShapes else []
-        return sum(cost.flops(info, cost.input_shapes(info, self._net.layers, given, found), found) for info in wanted)
+        layers, shapes = self._costed(layerId, netInputShapes, netInputShape)[:2]
+        return sum(cost.flops(info, shapes[info.name]) for info in layers)
 
-    def getMemoryConsumption(self, netInputShape: Any, netInputShapes: ManyShapes | None = None) -> tuple[int, int]:
+    def getMemoryConsumption(
+        self, netInputShape: Any = None, netInputShapes: ManyShapes | None = None, *, layerId: int | None = None
+    ) -> tuple[int, int]:
         """The bytes of (weights, values) with inputs of these shapes, or, given (id, shapes), those of a layer."""
-        given, found = self._sizes(netInputShape if netInputShapes is None else netInputShapes)
-        layers = list(self._net.layers.values())
-        if netInputShapes is not None:
-            layers = [self._info(netInputShape)]
-            given = []
-        values = [*given, *(found[pin] for info in layers for pin in info.pins)]
+        layers, shapes, given = self._costed(layerId, netInputShape, netInputShapes)
+        values = [*given, *(shape for info in layers for shape in shapes[info.name].gives)]
         return cost.size(blob for info in layers for blob in info.blob_shapes), cost.size(values)
 
-    def getPerfProfile(self) -> tuple[int, Array]:
+    def _costed(
+        self, layer: int | None, first: Any, second: ManyShapes | None
+    ) -> tuple[list[LayerInfo], dict[str, cost.LayerShapes], list[tuple[int, ...]]]:
+        """The layers that are asked about, the shapes of all, and those of the inputs if they count.
+
+        OpenCV's two forms are (shapes) and (id, shapes), each by position or by name.
+        """
+        if layer is None and first is not None and second is not None:
+            layer, first = first, None
+        given, shapes = self._sizes(second if first is None else first)
+        if layer is None:
+            return list(self._net.layers.values()), shapes, given
+        return ([self._info(layer)], shapes, []) if layer else ([], shapes, given)
+
+    def getPerfProfile(self) -> tuple[int, LayerTimes]:
         """The time of the last run in nanoseconds, and the time of each layer.
 
-        ONNX Runtime runs the network as a whole: all of the time stands at the last layer that was asked for.
+        The layers are told apart by running once more when their times are looked at. What ONNX Runtime does between
+        the layers is spread over them; layers that are part of others have 0, as in OpenCV.
         """
-        elapsed, last = self._profile
-        timings = np.zeros(len(self.getLayerNames()))
-        index = self.getLayerId(last)
-        if len(timings):
-            timings[index - 1 if index > 0 else -1] = elapsed
-        return elapsed, timings
+        last = self._last_run
+        return (last.nanoseconds if last else 0), LayerTimes(lambda: self._layer_times(last))
+
+    def _layer_times(self, run: _Run | None) -> Array:
+        names = self.getLayerNames()
+        if run is None:
+            return np.zeros(len(names))
+        providers = backends.providers(self._backend, self._target)
+        found = self._net.layer_times(run.wanted, run.feeds, providers)
+        spent = np.array([found.get(name, 0.0) for name in names])
+        return spent * (run.nanoseconds / spent.sum()) if spent.any() else spent
 
     # Where it runs
 
@@ -261,6 +292,25 @@ class Net:
 
     def enableWinograd(self, useWinograd: bool) -> None:
         """Nothing to do: ONNX Runtime chooses its algorithms."""
+
+    def setHalideScheduler(self, scheduler: str) -> None:
+        """Nothing to do: there is no Halide."""
+
+    # What a network that was read does not do
+
+    addLayer = addLayerToPrev = connect = refusal(
+        "a network that was read cannot be changed", "a rewrite pass: regraft compile --plugin my_pass.py"
+    )
+    dumpToPbtxt = refusal("networks are not written as pbtxt", "dumpToFile(path), or regraft inspect MODEL --open")
+    getInputDetails = getOutputDetails = refusal(
+        "scales and zero points are kept inside the network",
+        "regraft inspect MODEL, which lists its inputs and outputs",
+    )
+    quantize = refusal(
+        "a network is quantised when it is compiled", "regraft compile --precision int8 --calibration DIR"
+    )
+    readFromModelOptimizer = Net_readFromModelOptimizer
+    registerOutput = refusal("outputs need not be registered", "forward(name), of any layer or blob")
 
     # As text
 
@@ -309,8 +359,9 @@ class Net:
     def _info(self, key: LayerKey) -> LayerInfo:
         layers = self._net.layers
         if isinstance(key, str):
-            if key in layers:
-                return layers[key]
+            known = key if key in layers else self._net.aliases.get(key, "")
+            if known in layers:
+                return layers[known]
             cures = tuple(f"did you mean {near!r}?" for near in did_you_mean(key, layers, most=1))
             raise UsageError(Diagnostic("no-such-layer", f"no layer is called {key!r}", cures=cures))
         if not 0 < int(key) <= len(layers):
@@ -321,7 +372,7 @@ class Net:
         runner = self._runner(wanted)
         started = time.perf_counter_ns()
         found = runner.run(self._feeds)
-        self._profile = time.perf_counter_ns() - started, wanted[-1]
+        self._last_run = _Run(time.perf_counter_ns() - started, wanted, dict(self._feeds))
         return found
 
     def _runner(self, wanted: tuple[str, ...]) -> Runner:
@@ -342,8 +393,10 @@ class Net:
         assert self._runners is not None
         return self._runners.get(wanted, shapes, backends.providers(self._backend, self._target))
 
-    def _sizes(self, shapes: ManyShapes) -> tuple[list[tuple[int, ...]], dict[str, tuple[int, ...]]]:
-        """The inputs' shapes, and those of all layers' outputs."""
+    def _sizes(self, shapes: Any) -> tuple[list[tuple[int, ...]], dict[str, cost.LayerShapes]]:
+        """The inputs' shapes, and those of all layers."""
+        if shapes is None:
+            raise _refused("the shapes of the inputs are not given")
         many: list[Any] = [shapes] if len(shapes) and np.ndim(shapes[0]) == 0 else list(shapes)
         given = [tuple(int(d) for d in shape) for shape in many]
         net = self._net
@@ -354,7 +407,8 @@ class Net:
         if None in found.values():
             ran = runner.run({name: np.zeros(shape, np.float32) for name, shape in named.items()})
             found = {name: array.shape for name, array in ran.items()}
-        return given, {name: shape for name, shape in found.items() if shape is not None}
+        known = {name: shape for name, shape in found.items() if shape is not None}
+        return given, cost.layer_shapes(net.layers, given, known)
 
 
 def _refused(message: str, *cures: str) -> UsageError:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 
-from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, fitted
+from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, Times, fitted
 from regraft.errors import Diagnostic, ModelFileError, RunError
 from regraft.ir import Shape
 from regraft.loading import load
+from regraft.profiling import from_trace
 
 _NODE = "onnx_node!"
 """What OpenCV puts before the names of nodes."""
@@ -39,6 +40,7 @@ class OnnxSource:
         self._changed = False
         self.inputs: dict[str, Shape | None] = {i.name: _shape(i) for i in graph.input if i.name not in self._weights}
         self.layers = _layers(graph, {name: tuple(i.dims) for name, i in self._weights.items()})
+        self.aliases = {name.removeprefix(_NODE): name for name in self.layers if name.startswith(_NODE)}
         self._tensors = {pin: v for i in self.layers.values() for pin, v in zip(i.pins, i.outputs, strict=True)}
         self._made = set(self._tensors.values())
         self.outputs = tuple(o.name for o in graph.output)
@@ -65,14 +67,26 @@ class OnnxSource:
 
     def runner(self, wanted: Sequence[str], shapes: Shapes, providers: Sequence[str]) -> Runner:
         """See `Source`."""
+        return self._runner(wanted, shapes, {"providers": providers})
+
+    def layer_times(self, wanted: Sequence[str], feeds: Mapping[str, Array], providers: Sequence[str]) -> Times:
+        """See `Source`."""
+        shapes = {name: array.shape for name, array in feeds.items()}
+        runner = self._runner(wanted, shapes, {"providers": providers, "profile": True})
+        for _ in range(2):  # the first sets up memory, and is not counted
+            runner.run(feeds)
+        times = from_trace(runner.session.trace(), self._proto.graph.node).microseconds()
+        return {self.aliases[node]: spent for node, spent in times.items() if node in self.aliases}
+
+    def _runner(self, wanted: Sequence[str], shapes: Shapes, how: Mapping[str, Any]) -> _Runner:
         tensors = {name: self._tensor(name) or name for name in wanted}
         foreign = [n for n, s in shapes.items() if not _fits(s, self.inputs.get(n))]
         if not foreign and not self._changed and set(tensors.values()) <= set(self.outputs):
-            return _Runner(load(self._path).session(providers=providers), tensors)
-        with TemporaryDirectory(prefix="regraft-") as folder:
+            return _Runner(load(self._path).session(**how), tensors)
+        with TemporaryDirectory(prefix="regraft-") as folder:  # the session has the weights in memory when it goes
             path = Path(folder, "net.onnx")
             onnx.save(self._edited(set(tensors.values()), {n: shapes[n] for n in foreign}), path)
-            return _Runner(_in_memory(path, providers), tensors)
+            return _Runner(load(path).session(**how), tensors)
 
     def _edited(self, wanted: set[str], shapes: Shapes) -> Any:
         """The model with these outputs, and free or other sizes of inputs."""
@@ -103,31 +117,26 @@ class OnnxSource:
 
 class _Runner:
     def __init__(self, session: Any, tensors: Mapping[str, str]) -> None:
-        self._session, self._tensors = session, tensors
+        self.session, self._tensors = session, tensors
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """See `Runner`."""
         arrays = {}
-        for info in self._session.inputs:
+        for info in self.session.inputs:
             if info.name not in feeds:
                 message = f"input {info.name!r} is not set"
                 raise RunError(Diagnostic("missing-input", message, cures=(f"setInput(blob, {info.name!r})",)))
             arrays[info.name] = fitted(feeds[info.name], info.dtype)
-        found = self._session.run(arrays, list(dict.fromkeys(self._tensors.values())))
+        found = self.session.run(arrays, list(dict.fromkeys(self._tensors.values())))
         return {name: found[tensor] for name, tensor in self._tensors.items()}
 
     def shapes(self) -> dict[str, tuple[int, ...] | None]:
         """See `Runner`."""
         fixed = {
             o.name: o.shape if o.shape and all(isinstance(d, int) for d in o.shape) else None
-            for o in self._session.outputs
+            for o in self.session.outputs
         }
         return {name: fixed[tensor] for name, tensor in self._tensors.items()}
-
-
-def _in_memory(path: Path, providers: Sequence[str]) -> Any:
-    """A session of a file that is about to go: its weights are in memory by then."""
-    return load(path).session(providers=providers)
 
 
 def _layers(graph: Any, weights: Mapping[str, tuple[int, ...]]) -> dict[str, LayerInfo]:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from regraft.dnn.compiled import CompiledSource
 from regraft.dnn.net import Net
@@ -48,7 +49,7 @@ _NOT_READ = {
 
 def readNetFromCaffe(
     prototxt: File | None = None,
-    caffeModel: File = "",
+    caffeModel: File | None = None,
     *,
     bufferProto: Buffer | None = None,
     bufferModel: Buffer | None = None,
@@ -67,7 +68,7 @@ def readNetFromCaffe(
 
 def readNetFromTensorflow(
     model: File | None = None,
-    config: File = "",
+    config: File | None = None,
     *,
     bufferModel: Buffer | None = None,
     bufferConfig: Buffer | None = None,
@@ -106,7 +107,29 @@ def readNetFromONNX(onnxFile: File | None = None, *, buffer: Buffer | None = Non
     return Net(OnnxSource(folder.path(_one_of(onnxFile, buffer, "onnxFile"), "net.onnx"), folder))
 
 
-def readNet(model: File, config: File = "", framework: Any = "") -> Net:
+def readTensorFromONNX(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
+    """The array in a file that holds one ONNX tensor.
+
+    Raises:
+        ModelFileError: the file is missing or holds something else.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelFileError(Diagnostic("no-file", f"{file} does not exist", cures=("check the path",)))
+    try:
+        return onnx.numpy_helper.to_array(onnx.load_tensor(file))
+    except Exception as error:  # protobuf's decoders raise errors of several kinds
+        raise ModelFileError(Diagnostic("bad-onnx", f"{file.name} is not an ONNX tensor")) from error
+
+
+def readNet(
+    model: File | None = None,
+    config: File | None = None,
+    framework: Any = None,
+    *,
+    bufferModel: Buffer | None = None,
+    bufferConfig: Buffer | None = None,
+) -> Net:
     """A network of any of these formats, by the endings of the files, which may come in either order.
 
     As in OpenCV, `readNet(framework, bufferModel, bufferConfig)` reads from memory.
@@ -115,16 +138,28 @@ def readNet(model: File, config: File = "", framework: Any = "") -> Net:
         UsageError: the format cannot be told, or is one that regraft does not read.
     """
     if isinstance(model, str) and _is_buffer(config):
-        buffers = (config, framework if _is_buffer(framework) else "")
-        return _read(model, *buffers)
-    paths = [Path(os.fspath(p)) for p in (model, config) if not isinstance(p, _BUFFERS)]
-    endings = {_FRAMEWORKS.get(path.suffix.lower(), "") for path in paths}
-    found = str(framework).lower() or next((e for e in sorted(endings, reverse=True) if e), "")
-    if found == "caffe" and str(model).lower().endswith(".prototxt"):
-        model, config = config, model
-    if found == "tensorflow" and str(model).lower().endswith(".pbtxt") and config:
-        model, config = config, model
-    return _read(found, model, config)
+        return _read(model, config, framework if _is_buffer(framework) else "")
+    if bufferModel is not None:
+        return _read(str(framework or model or ""), bufferModel, "" if bufferConfig is None else bufferConfig)
+    network, text = _path(model), _path(config)
+    found = str(framework or "").lower() or _framework(network, text)
+    if found == "caffe" and (network.lower().endswith(".prototxt") or text.lower().endswith(".caffemodel")):
+        network, text = text, network
+    if found == "tensorflow" and text and (network.lower().endswith(".pbtxt") or text.lower().endswith(".pb")):
+        network, text = text, network
+    return _read(found, network, text)
+
+
+def _path(file: Any) -> str:
+    return os.fspath(file) if file is not None and not isinstance(file, _BUFFERS) else ""
+
+
+def _framework(*paths: str) -> str:
+    """The framework that an ending names, empty if none does; Caffe's and TensorFlow's come before the others."""
+    if any(path and Path(path).is_dir() for path in paths):
+        return "tensorflow"
+    named = {_FRAMEWORKS.get(Path(path).suffix.lower(), "") for path in paths}
+    return next((name for name in ("caffe", "tensorflow", *sorted(named)) if name and name in named), "")
 
 
 def _read(framework: str, model: File, config: File) -> Net:
@@ -202,9 +237,9 @@ def _one_of(first: File | None, second: Buffer | None, name: str) -> File:
     return given
 
 
-def _optional(folder: _Folder, file: File, name: str, endings: tuple[str, ...]) -> Path | None:
-    empty = len(file) == 0 if isinstance(file, (str, bytes, bytearray, memoryview, np.ndarray)) else False
-    return None if empty else folder.path(file, name, endings)
+def _optional(folder: _Folder, file: File | None, name: str, endings: tuple[str, ...]) -> Path | None:
+    empty = file is None or (isinstance(file, (str, *_BUFFERS)) and len(file) == 0)
+    return None if file is None or empty else folder.path(file, name, endings)
 
 
 def _missing_nodes(text: Path) -> list[str]:

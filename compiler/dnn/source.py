@@ -15,6 +15,8 @@ from regraft.ir import Shape
 
 Array = npt.NDArray[Any]
 Shapes = Mapping[str, Shape]
+Times = Mapping[str, float]
+"""Microseconds by layer."""
 MOST_RUNNERS = 8
 """Compiled forms of one network that are kept: each holds the weights."""
 
@@ -51,6 +53,8 @@ class Source(Protocol):
 
     inputs: dict[str, Shape | None]
     layers: dict[str, LayerInfo]
+    aliases: Mapping[str, str]
+    """Further names of layers."""
     outputs: tuple[str, ...]
 
     def knows(self, name: str) -> bool:
@@ -67,6 +71,9 @@ class Source(Protocol):
 
     def runner(self, wanted: Sequence[str], shapes: Shapes, providers: Sequence[str]) -> Runner:
         """Compile for these outputs."""
+
+    def layer_times(self, wanted: Sequence[str], feeds: Mapping[str, Array], providers: Sequence[str]) -> Times:
+        """Run for these outputs, and measure each layer; those that were fused into others are not in it."""
 
 
 Key = tuple[tuple[str, ...], tuple[str, ...]]
