@@ -3,6 +3,7 @@
 from regraft.passes.tensorflow import (
     activation,
     audio,
+    bands,
     binary,
     bitwise,
     casting,
@@ -59,6 +60,7 @@ __all__ = [
     "TensorFlowNode",
     "activation",
     "audio",
+    "bands",
     "binary",
     "bitwise",
     "casting",
