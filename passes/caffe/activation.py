@@ -45,7 +45,7 @@ def prelu(layer: CaffeLayer, build: Builder, x: Value) -> Value:
 
     x: (N, C, ...). Weights: (C), or one number with channel_shared. Source: prelu_layer.cpp.
     """
-    shape = layer.shape(x)
+    shape = layer.shape(x, 2)
     if layer.flag("channel_shared"):
         slope = layer.blob(0, "slopes")
         if slope.size != 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from regraft.ir import Builder, Value, shapes_agree
 from regraft.passes.caffe.common import known_shape
 from regraft.passes.caffe.layer import CaffeLayer
@@ -25,7 +27,9 @@ def power(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     if not scale * exponent:
         if shift == 0 and exponent < 0:
             raise layer.refuse("divides by zero: scale and shift are 0, and power is negative", field="power")
-        return build.Expand(build.scalar(1.0 if exponent == 0 else shift**exponent, x), build.Shape(x))
+        with np.errstate(invalid="ignore", over="ignore"):
+            constant = np.power(np.float32(shift), np.float32(exponent))
+        return build.Expand(build.scalar(float(constant), x), build.Shape(x))
     y = affine(build, x, scale, shift)
     if exponent == 1:
         return y
@@ -44,7 +48,8 @@ def exp(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     """base ** (shift + scale * x). Source: exp_layer.cpp."""
     log_base, shift = _log_base(layer), layer.number("shift")
     inner = affine(build, x, log_base * layer.number("scale"), 0)
-    outer = math.exp(log_base * shift)
+    with np.errstate(over="ignore"):
+        outer = float(np.exp(np.float32(log_base * shift)))
     return affine(build, build.Exp(inner), outer, 0)
 
 
@@ -67,8 +72,8 @@ def eltwise(layer: CaffeLayer, build: Builder, *bottoms: Value) -> Value:
     operation, coeff = layer.text("operation"), layer.numbers("coeff", ())
     if coeff and len(coeff) != len(bottoms):
         raise layer.refuse(f"has {len(coeff)} coeff for {len(bottoms)} bottoms", field="coeff")
-    if coeff and operation != "SUM":
-        raise layer.refuse(f"coeff goes with SUM, not with {operation}: Caffe refuses it too", field="coeff")
+    if coeff and operation == "PROD":
+        raise layer.refuse("coeff goes with SUM, not with PROD: Caffe refuses it too", field="coeff")
     if operation == "SUM":
         factors = coeff or (1.0,) * len(bottoms)
         return _chain(build, "Add", [affine(build, x, c, 0) for x, c in zip(bottoms, factors, strict=True)])

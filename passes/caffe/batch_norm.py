@@ -47,7 +47,7 @@ def _relu(layer: CaffeLayer, build: Builder, x: Value) -> Value:
 
 
 def _channels(layer: CaffeLayer, x: Value) -> int | None:
-    shape = layer.shape(x)
+    shape = layer.shape(x, 1)
     if len(shape) < 2:
         return 1
     return shape[1] if isinstance(shape[1], int) else None

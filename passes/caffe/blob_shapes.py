@@ -42,9 +42,16 @@ def blob_shapes(layer: CaffeLayer) -> list[BlobShape]:
     return _SHAPES[layer.op.type_name](layer) if has_blobs(layer) else []
 
 
-def _size(layer: CaffeLayer, bottom: Value | None, axis: int) -> int:
+def _bottom(layer: CaffeLayer, index: int = 0) -> Value:
+    """A bottom that the layer cannot do without."""
+    found = layer.arguments[index] if index < len(layer.arguments) else None
+    if found is None:
+        raise layer.refuse(f"has {len(layer.arguments)} bottoms, and needs one more")
+    return found
+
+
+def _size(layer: CaffeLayer, bottom: Value, axis: int) -> int:
     """The size of one axis of a bottom."""
-    assert bottom is not None
     shape = layer.shape(bottom)
     size = shape[layer.axis(axis, len(shape))]
     if not isinstance(size, int):
@@ -55,9 +62,8 @@ def _size(layer: CaffeLayer, bottom: Value | None, axis: int) -> int:
     return size
 
 
-def _trailing(layer: CaffeLayer, bottom: Value | None, axis: int) -> int:
+def _trailing(layer: CaffeLayer, bottom: Value, axis: int) -> int:
     """The product of the sizes of a bottom from `axis` on."""
-    assert bottom is not None
     rank = len(layer.shape(bottom))
     return prod(_size(layer, bottom, i) for i in range(layer.axis(axis, rank), rank))
 
@@ -68,8 +74,7 @@ def _with_bias(layer: CaffeLayer, weights: Sequence[int], bias: int) -> list[Blo
 
 
 def _convolution(layer: CaffeLayer) -> list[BlobShape]:
-    x = layer.arguments[0]
-    assert x is not None
+    x = _bottom(layer)
     rank = len(layer.shape(x))
     axis = layer.axis(layer.integer("axis"), rank)
     kernel = convolution_window(layer, rank - axis - 1).kernel
@@ -82,7 +87,7 @@ def _convolution(layer: CaffeLayer) -> list[BlobShape]:
 
 
 def _inner_product(layer: CaffeLayer) -> list[BlobShape]:
-    size, wanted = _trailing(layer, layer.arguments[0], layer.integer("axis")), layer.integer("num_output")
+    size, wanted = _trailing(layer, _bottom(layer), layer.integer("axis")), layer.integer("num_output")
     return _with_bias(layer, (size, wanted) if layer.flag("transpose") else (wanted, size), wanted)
 
 
@@ -93,10 +98,10 @@ def _embed(layer: CaffeLayer) -> list[BlobShape]:
 
 def _spanned(layer: CaffeLayer) -> tuple[int, ...]:
     """The axes that the blob of Scale or Bias spans; those of the second bottom where there is one."""
-    x, *other = layer.arguments
-    assert x is not None
-    if other and other[0] is not None:
-        return tuple(_size(layer, other[0], i) for i in range(len(layer.shape(other[0]))))
+    x = _bottom(layer)
+    if len(layer.arguments) > 1:
+        other = _bottom(layer, 1)
+        return tuple(_size(layer, other, i) for i in range(len(layer.shape(other))))
     rank, count = len(layer.shape(x)), layer.integer("num_axes")
     axis = layer.axis(layer.integer("axis"), rank) if count else 0
     return tuple(_size(layer, x, i) for i in range(axis, rank if count == -1 else axis + count))
@@ -109,8 +114,8 @@ def _scale(layer: CaffeLayer) -> list[BlobShape]:
 
 
 def _channels(layer: CaffeLayer) -> int:
-    x = layer.arguments[0]
-    return _size(layer, x, 1) if x is not None and len(layer.shape(x)) > 1 else 1
+    x = _bottom(layer)
+    return _size(layer, x, 1) if len(layer.shape(x)) > 1 else 1
 
 
 def _batch_norm(layer: CaffeLayer) -> list[BlobShape]:
@@ -136,12 +141,12 @@ def _per_channel(field: str, role: Role) -> Callable[[CaffeLayer], list[BlobShap
 
 def _recurrent(layer: CaffeLayer, gates: int, states: int) -> list[BlobShape]:
     """The parameters of the unrolled net, in the order in which its layers first name them."""
-    bottoms, hidden = layer.arguments, layer.integer("num_output")
-    static = len(bottoms) > 2 + states * layer.flag("expose_hidden")
+    hidden = layer.integer("num_output")
+    static = len(layer.arguments) > 2 + states * layer.flag("expose_hidden")
     rows = gates * hidden
-    found = [BlobShape((rows, _trailing(layer, bottoms[0], 2)), "weights"), BlobShape((rows,), "bias")]
+    found = [BlobShape((rows, _trailing(layer, _bottom(layer), 2)), "weights"), BlobShape((rows,), "bias")]
     if static:
-        found.append(BlobShape((rows, _trailing(layer, bottoms[2], 1)), "weights"))
+        found.append(BlobShape((rows, _trailing(layer, _bottom(layer, 2), 1)), "weights"))
     return [*found, BlobShape((rows, hidden), "weights")]
 
 

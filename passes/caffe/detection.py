@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from regraft.ir import Builder, DType, Value
-from regraft.passes.caffe.common import indices, keep, known_shape, reduce, reshape, sizes
+from regraft.ir import UNKNOWN, Builder, DType, Value
+from regraft.passes.caffe.common import indices, keep, known_shape, product, reduce, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
 from regraft.passes.rules import rule
 
 CODE_TYPES = {"CORNER": 1, "CENTER_SIZE": 2, "CORNER_SIZE": 3}
+ROI = 5
 LOWEST = float(np.finfo(np.float32).min)
 YOLO_FIELDS = ("side", "num_box", "coords", "nms_threshold", "biases")
 
@@ -24,7 +25,7 @@ def detection_output(layer: CaffeLayer, build: Builder, loc: Value, conf: Value,
 
     loc: (N, 4 * P * classes), conf: (N, num_classes * P), priors: (1, 2, 4 * P). Top: (1, 1, rows, 7), a row being
     image, label, score, xmin, ymin, xmax, ymax, by image, label and falling score; N rows of -1 when nothing is found.
-    Source: SSD's detection_output_layer.cpp.
+    Of several rows of priors the first is for all images. Source: SSD's detection_output_layer.cpp.
     """
     for field in YOLO_FIELDS:
         if layer.has(field):
@@ -39,10 +40,11 @@ def detection_output(layer: CaffeLayer, build: Builder, loc: Value, conf: Value,
     if nms.get("soft_nms"):
         raise layer.refuse("soft_nms is not supported", field="nms_param")
     top_k, threshold = nms.get("top_k"), layer.given("confidence_threshold")
+    _check_boxes(layer, loc, conf, priors)
     return build.regraft.DetectionOutput(
         loc,
         conf,
-        priors,
+        priors if known_shape(priors)[0] == 1 else build.Slice(priors, [0], [1], [0]),
         num_classes=layer.integer("num_classes"),
         share_location=int(layer.flag("share_location")),
         background_label_id=layer.integer("background_label_id"),
@@ -54,6 +56,21 @@ def detection_output(layer: CaffeLayer, build: Builder, loc: Value, conf: Value,
         keep_top_k=layer.integer("keep_top_k"),
         confidence_threshold=LOWEST if threshold is None else float(threshold),
     )
+
+
+def _check_boxes(layer: CaffeLayer, loc: Value, conf: Value, priors: Value) -> None:
+    """Refuse bottoms whose sizes, as far as they are known, do not fit together."""
+    shape = layer.shape(priors, 3)
+    if len(shape) > 3 or shape[1] not in (2, UNKNOWN):
+        raise layer.refuse(f"needs priors of (1, 2, 4 * boxes), not {priors.type}")
+    classes = layer.integer("num_classes")
+    for value, per_box in ((loc, 4 if layer.flag("share_location") else 4 * classes), (conf, classes)):
+        size, boxes = product(layer.shape(value, 2)[1:]), shape[2]
+        if isinstance(size, int) and isinstance(boxes, int) and size != boxes // 4 * per_box:
+            raise layer.refuse(
+                f"its {boxes // 4} priors need {boxes // 4 * per_box} numbers an image, and {value.type} has {size}",
+                field="num_classes",
+            )
 
 
 def _nested(layer: CaffeLayer, name: str) -> Mapping[str, Any]:
@@ -73,6 +90,7 @@ def roi_pooling(layer: CaffeLayer, build: Builder, x: Value, rois: Value) -> Val
     height, width = (side, side) if side else (layer.integer("pooled_h"), layer.integer("pooled_w"))
     if height < 1 or width < 1:
         raise layer.refuse("has no pooled_h or no pooled_w", field="pooled_h")
+    _check_regions(layer, x, rois)
     return build.regraft.ROIPooling(
         x, rois, pooled_h=height, pooled_w=width, spatial_scale=layer.number("spatial_scale")
     )
@@ -89,11 +107,18 @@ def psroi_pooling(layer: CaffeLayer, build: Builder, x: Value, rois: Value) -> V
         if layer.given(field) is None:
             raise layer.refuse(f"has no {field}: it is required", field=field)
     dim, group = layer.integer("output_dim"), layer.integer("group_size")
-    channels = layer.shape(x)[1]
+    _check_regions(layer, x, rois)
+    channels = known_shape(x)[1]
     if isinstance(channels, int) and channels != dim * group * group:
         raise layer.refuse(f"needs {dim * group * group} channels, and its bottom has {channels}", field="output_dim")
     scale = layer.number("spatial_scale")
     return build.regraft.PSROIPooling(x, rois, spatial_scale=scale, output_dim=dim, group_size=group)
+
+
+def _check_regions(layer: CaffeLayer, x: Value, rois: Value) -> None:
+    layer.image(x)
+    if product(layer.shape(rois, 2)[1:]) not in (ROI, UNKNOWN):
+        raise layer.refuse(f"needs regions of {ROI} numbers, not {rois.type}")
 
 
 @rule("caffe.ROIAlign")
@@ -109,7 +134,7 @@ def roi_align(layer: CaffeLayer, build: Builder, x: Value, rois: Value) -> Value
             "the layers of this name in different forks compute different things",
             cure="sampling_ratio, if it is Detectron's",
         )
-    layer.shape(rois)
+    _check_regions(layer, x, rois)
     table = reshape(build, rois, [keep(0), 5])
     return build.RoiAlign(
         x,
@@ -132,7 +157,7 @@ def ctc_greedy_decoder(layer: CaffeLayer, build: Builder, x: Value, going_on: Va
     minus the sum of the best scores (N, 1, 1, 1) if asked for. A negative blank_index is the last class.
     Source: training_toolbox_caffe's ctc_decoder_layer.cpp.
     """
-    times, _, classes = layer.static_shape(x, "to find its last class and time")
+    times, _, classes = _sequences(layer, x, going_on)
     blank = layer.integer("blank_index")
     first = build.constant(np.ones((1, 1), np.float32))
     later = build.Slice(reshape(build, going_on, [keep(0), keep(1)]), [1], [2**31], [0])
@@ -152,6 +177,13 @@ def ctc_greedy_decoder(layer: CaffeLayer, build: Builder, x: Value, going_on: Va
         score = build.Where(alive, reduce(build, "ReduceMax", x, [2], keepdims=False), build.scalar(0, x))
         tops.append(build.Unsqueeze(build.Neg(reduce(build, "ReduceSum", score, [0], keepdims=False)), [1, 2, 3]))
     return tops
+
+
+def _sequences(layer: CaffeLayer, x: Value, going_on: Value) -> tuple[int, ...]:
+    sizes = layer.static_shape(x, "to find its last class and time")
+    if len(sizes) != 3 or product(layer.shape(going_on, 2)[2:]) not in (1, UNKNOWN):
+        raise layer.refuse(f"needs scores of (T, N, C) and indicators of (T, N), not {x.type} and {going_on.type}")
+    return sizes
 
 
 def _running_product(build: Builder, alive: Value, times: int) -> Value:

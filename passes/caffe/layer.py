@@ -67,11 +67,19 @@ class CaffeLayer(SourceOp):
             cure="pass the .caffemodel that was trained with this prototxt",
         )
 
-    def shape(self, value: Value) -> tuple[int | str, ...]:
-        """The shape of a bottom, whose rank must be known."""
+    def shape(self, value: Value, least: int = 0) -> tuple[int | str, ...]:
+        """The shape of a bottom, whose rank must be known and not below `least`."""
         if value.shape is None:
             raise self.refuse("the rank of its bottom is unknown", cure="give the net's input shapes")
+        if len(value.shape) < least:
+            raise self.refuse(f"its bottom {value.type} has {len(value.shape)} axes, and at least {least} are needed")
         return value.shape
+
+    def image(self, value: Value) -> tuple[int | str, ...]:
+        """The shape of a bottom that must be of rank 4."""
+        if len(self.shape(value)) != 4:
+            raise self.refuse(f"its bottom {value.type} is no image of rank 4")
+        return self.shape(value)
 
     def static_shape(self, value: Value, why: str) -> tuple[int, ...]:
         """The shape of a bottom whose every size must be known; `why` ends the sentence in the error."""

@@ -23,13 +23,12 @@ def lrn(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     x: (N, C, H, W). ACROSS_CHANNELS divides by local_size also at the border. WITHIN_CHANNEL is Caffe's chain of AVE
     pooling and Power, in which k is always 1. Source: lrn_layer.cpp.
     """
+    layer.image(x)
     size, alpha, beta = layer.integer("local_size"), layer.number("alpha"), layer.number("beta")
     if size < 1 or size % 2 == 0:
         raise layer.refuse(f"local_size {size} is not odd: Caffe refuses it too", field="local_size")
     if layer.text("norm_region") == "ACROSS_CHANNELS":
         return build.LRN(x, size=size, alpha=alpha, beta=beta, bias=layer.number("k"))
-    if len(layer.shape(x)) != 4:
-        raise layer.refuse(f"its bottom {x.type} is no image of rank 4")
     pad = (size - 1) // 2
     mean = build.AveragePool(build.Mul(x, x), kernel_shape=(size, size), pads=(pad,) * 4, count_include_pad=1)
     scaled = build.Add(build.Mul(mean, build.scalar(alpha, x)), build.scalar(1, x))
@@ -61,7 +60,7 @@ def normalize(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     sum of squares.
     """
     layer.refuse_unless("normalize_type", "L2")
-    channels = layer.shape(x)[1]
+    channels = layer.shape(x, 2)[1]
     axes = range(1, len(known_shape(x))) if layer.flag("across_spatial") else (1,)
     squares = reduce(build, "ReduceSumSquare", x, axes)
     length = build.Sqrt(build.Add(squares, build.scalar(layer.number("eps"), x)))
@@ -75,6 +74,7 @@ def normalize(layer: CaffeLayer, build: Builder, x: Value) -> Value:
 @rule("caffe.GRN")
 def grn(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     """x / sqrt(bias + sum of squares over the channels). Source: OpenVINO's definition of GRN."""
+    layer.shape(x, 2)
     squares = reduce(build, "ReduceSumSquare", x, (1,))
     return build.Div(x, build.Sqrt(build.Add(squares, build.scalar(layer.number("bias"), x))))
 
@@ -82,4 +82,5 @@ def grn(layer: CaffeLayer, build: Builder, x: Value) -> Value:
 @rule("caffe.ChannelNorm")
 def channel_norm(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     """The euclidean length over the channels: (N, C, H, W) to (N, 1, H, W). Source: FlowNet2's channel_norm_layer."""
+    layer.image(x)
     return reduce(build, "ReduceL2", x, (1,))

@@ -53,7 +53,8 @@ def proposal(layer: CaffeLayer, build: Builder, scores: Value, deltas: Value, im
     """
     if layer.outputs > 2:
         raise layer.refuse(f"has {layer.outputs} tops: rois, and scores if any")
-    batch = layer.shape(scores)[0]
+    layer.image(deltas)
+    batch = layer.image(scores)[0]
     if isinstance(batch, int) and batch != 1:
         raise layer.refuse(f"takes one picture at a time, not {batch}: Caffe refuses them too")
     style = layer.integer("style", PVANET)

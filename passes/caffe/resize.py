@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from regraft.ir import Builder, TensorType, Value
+from regraft.ir import Builder, TensorType, Value, shapes_agree
 from regraft.passes.caffe.common import Merged, cut, indices, keep, known_shape, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
 from regraft.passes.caffe.windows import pair
@@ -52,8 +52,7 @@ def interp(layer: CaffeLayer, build: Builder, x: Value, size_like: Value | None 
     x: (N, C, H, W). Result: (N, C, H', W'); H', W' by `interp_size`, or those of the second bottom.
     Source: DeepLab's interp_layer.cpp, `caffe_cpu_interp2`.
     """
-    if len(layer.shape(x)) != 4:
-        raise layer.refuse(f"its bottom {x.type} is no image of rank 4")
+    layer.image(x)
     layer.refuse_unless("full_zoom_factor", None)
     begin, end = -layer.integer("pad_beg"), -layer.integer("pad_end")
     if begin < 0 or end < 0:
@@ -62,7 +61,7 @@ def interp(layer: CaffeLayer, build: Builder, x: Value, size_like: Value | None 
         )
     cropped = _crop_borders(build, x, begin, end)
     if size_like is not None:
-        layer.shape(size_like)
+        layer.image(size_like)
         result = build.regraft.Interp(cropped, sizes(build, size_like, 2, 4))
         result.type = TensorType(x.dtype, (*known_shape(x)[:2], *known_shape(size_like)[2:]))
         return result
@@ -103,8 +102,7 @@ def upsample(layer: CaffeLayer, build: Builder, x: Value, mask: Value | None = N
     x, mask: (N, C, H, W); the mask is the second top of a MAX Pooling. Top: (N, C, scale * H, scale * W), with a mask
     less pad_out_h and pad_out_w, or of upsample_h by upsample_w. Source: upsample_layer.cpp of MobileNet-YOLO, SegNet.
     """
-    if len(layer.shape(x)) != 4:
-        raise layer.refuse(f"its bottom {x.type} is no image of rank 4")
+    layer.image(x)
     if mask is None:
         scale = layer.integer("scale")
         scales = np.asarray([1, 1, scale, scale], dtype=np.float32)
@@ -112,7 +110,7 @@ def upsample(layer: CaffeLayer, build: Builder, x: Value, mask: Value | None = N
             x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
         )
     height, width = (_unpooled(layer, x, axis) for axis in (0, 1))
-    return scatter(build, x, mask, height, width)
+    return scatter(layer, build, x, mask, height, width)
 
 
 def _unpooled(layer: CaffeLayer, x: Value, axis: int) -> int:
@@ -151,7 +149,7 @@ def unpooling(layer: CaffeLayer, build: Builder, x: Value, mask: Value | None = 
         shape = build.Concat(sizes(build, x, 0, 2), list(size), axis=0)
         mask = build.Expand(build.constant(places[None, None]), shape)
         mask.type = x.type
-    return scatter(build, x, mask, height, width)
+    return scatter(layer, build, x, mask, height, width)
 
 
 @rule("caffe.MaxUnpool", "caffe.MaxUnpooling")
@@ -165,11 +163,13 @@ def max_unpool(layer: CaffeLayer, build: Builder, x: Value, mask: Value) -> Valu
     height, width = (
         (n - 1) * s + k - 2 * p for n, s, k, p in zip(size, stride, kernel, pair(layer, "pad", "pad"), strict=True)
     )
-    return scatter(build, x, mask, height, width)
+    return scatter(layer, build, x, mask, height, width)
 
 
-def scatter(build: Builder, x: Value, mask: Value, height: int, width: int) -> Value:
+def scatter(layer: CaffeLayer, build: Builder, x: Value, mask: Value, height: int, width: int) -> Value:
     """Planes of zeros with the numbers of `x` at the flat places of `mask`; of several at one place the last counts."""
+    if not shapes_agree(x.shape, mask.shape):
+        raise layer.refuse(f"its mask {mask.type} has not the shape of its bottom {x.type}")
     flat, places = (reshape(build, v, [keep(0), keep(1), Merged(2, 4)]) for v in (x, mask))
     plane = build.Concat(sizes(build, x, 0, 2), [height * width], axis=0)
     empty = build.Expand(build.scalar(0, x), plane)

@@ -59,6 +59,7 @@ def resample(layer: CaffeLayer, build: Builder, x: Value, like: Value | None = N
     x: (N, C, H, W) of known H and W; the size is `height` and `width`, or that of the second bottom.
     Source: FlowNet2's resample_layer.cu, its mixed-up half pixels included.
     """
+    layer.image(x)
     method = layer.text("type")
     height, width = layer.static_sizes(x, 2, "to find its filters")
     top_height, top_width = _target(layer, like, "height", "width")
@@ -102,6 +103,7 @@ def _nearest(layer: CaffeLayer, build: Builder, x: Value, rows: Floats, columns:
 
 def _target(layer: CaffeLayer, like: Value | None, height: str, width: str) -> tuple[int, int]:
     if like is not None:
+        layer.image(like)
         shape = layer.static_shape(like, "as the measure of its size")
         return shape[2], shape[3]
     if not layer.attrs.get(height) or not layer.attrs.get(width):
@@ -126,6 +128,7 @@ def downsample(layer: CaffeLayer, build: Builder, x: Value, like: Value | None =
 
     x: (N, C, H, W) of known H and W. Source: FlowNet2's downsample_layer.cu.
     """
+    layer.image(x)
     height, width = layer.static_sizes(x, 2, "to find its filters")
     top_height, top_width = _target(layer, like, "top_height", "top_width")
     if (height, width) == (top_height, top_width):
@@ -153,6 +156,8 @@ def accum(layer: CaffeLayer, build: Builder, *bottoms: Value) -> Value:
     blobs = bottoms[:-1] if reference else bottoms
     if not blobs:
         raise layer.refuse("needs a blob besides the reference" if reference else "has no bottom")
+    for bottom in bottoms:
+        layer.image(bottom)
     shapes = [layer.static_shape(b, "to find the common size") for b in bottoms]
     height, width = shapes[-1][2:] if reference else _accum_size(layer, [s[2:] for s in shapes])
     if min(height, width) < 2:

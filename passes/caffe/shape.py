@@ -197,8 +197,7 @@ def dropout(layer: CaffeLayer, build: Builder, x: Value) -> Value:
 @rule("caffe.Flip")
 def flip(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     """Mirrored in width and, or, height. x: (N, C, H, W). Source: happynear's flip_layer.cpp."""
-    if len(layer.shape(x)) != 4:
-        raise layer.refuse(f"its bottom {x.type} is no image of rank 4")
+    layer.image(x)
     axes = [axis for field, axis in (("flip_height", 2), ("flip_width", 3)) if layer.flag(field)]
     least = -(2**31)
     return build.Slice(x, [-1] * len(axes), [least] * len(axes), axes, [-1] * len(axes)) if axes else x
@@ -207,7 +206,7 @@ def flip(layer: CaffeLayer, build: Builder, x: Value) -> Value:
 @rule("caffe.ShuffleChannel", "caffe.ChannelShuffle")
 def shuffle_channel(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     """Channel i of group g goes to place i * groups + g. x: (N, C, H, W). Source: shuffle_channel_layer.cpp."""
-    rank, group = len(layer.shape(x)), layer.integer("group")
+    rank, group = len(layer.shape(x, 2)), layer.integer("group")
     channels = known_shape(x)[1]
     if not isinstance(channels, int) or group < 1 or channels % group:
         raise layer.refuse(f"group {group} does not divide its {channels} channels", field="group")

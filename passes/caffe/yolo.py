@@ -36,6 +36,8 @@ def yolo_detection_output(layer: CaffeLayer, build: Builder, *bottoms: Value) ->
     bottoms: (N, num_box * (5 + num_classes), S, S). Top: (1, 1, rows, 7), a row being 0, class + 1, score, xmin, ymin,
     xmax, ymax, by falling score; N rows of -1 when nothing is found. Source: yolo_detection_output_layer.cpp.
     """
+    if not bottoms:
+        raise layer.refuse("has no bottom")
     if layer.integer("coords") != COORDS:
         raise layer.refuse(f"coords {layer.integer('coords')} is not 4", field="coords")
     anchors = _anchors(layer)
@@ -92,6 +94,7 @@ def _anchors(layer: CaffeLayer) -> npt.NDArray[np.float32]:
 
 def _boxes(layer: CaffeLayer, build: Builder, x: Value, anchors: npt.NDArray[np.float32], scale: int) -> _Boxes:
     """The boxes of one map; anchors are in units of its cells divided by `scale`."""
+    layer.image(x)
     images, channels, height, width = layer.static_shape(x, "to place its boxes")
     per_box = BEFORE_CLASSES + layer.integer("num_classes")
     if height != width or channels != len(anchors) * per_box:
