@@ -8,4 +8,14 @@ from regraft.reference import caffe, prepared, tensorflow
 from regraft.reference.evaluation import Evaluated, Substitute, evaluate
 from regraft.reference.registry import EVALUATORS, Call, NotEvaluated
 
-__all__ = ["EVALUATORS", "Call", "Evaluated", "NotEvaluated", "Substitute", "caffe", "evaluate", "prepared", "tensorflow"]
+__all__ = [
+    "EVALUATORS",
+    "Call",
+    "Evaluated",
+    "NotEvaluated",
+    "Substitute",
+    "caffe",
+    "evaluate",
+    "prepared",
+    "tensorflow",
+]

@@ -50,9 +50,7 @@ def evaluate(
 
 
 class _Machine:
-    def __init__(
-        self, settings: Mapping[str, Any], aliases: Mapping[str, str], substitute: Substitute | None
-    ) -> None:
+    def __init__(self, settings: Mapping[str, Any], aliases: Mapping[str, str], substitute: Substitute | None) -> None:
         self.settings = settings
         self.aliases = aliases
         self.substitute = substitute
@@ -73,9 +71,10 @@ class _Machine:
                     known.update(zip(op.outputs, self._step(op, known, feeds), strict=True))
                 except NotEvaluated as error:
                     reason = f"{_said(op)}: {error}"
-            lost.update(dict.fromkeys(op.outputs, reason) if reason else {})
-            if op.kind == "core.Output" and not reason:
-                self._keep(op.name, known[_input(op)])
+            if reason:
+                lost.update(dict.fromkeys(op.outputs, reason))
+            if op.kind == "core.Output":
+                self._output(op, known, reason)
             for value in filter(None, op.inputs):
                 reads[value] -= 1
                 if not reads[value] and last.get(value.name) is not value:
@@ -96,6 +95,12 @@ class _Machine:
             elif op.kind != "core.Input":
                 known.update(zip(op.outputs, self._step(op, known, {}), strict=True))
         return [known[_input(op)] for op in graph.outputs]
+
+    def _output(self, op: Op, known: Mapping[Value, Any], reason: str) -> None:
+        if reason:
+            self.result.missing[op.name] = reason
+        else:
+            self._keep(op.name, known[_input(op)])
 
     def _keep(self, name: str, value: Any) -> None:
         if isinstance(value, (np.ndarray, np.generic)):

@@ -46,26 +46,35 @@ def correlate(
     The windows are unrolled into columns, some rows of places at a time, and multiplied with the filters.
     """
     count, kernel = weights.shape[0], weights.shape[2:]
+    if not kernel:
+        return correlate(x[..., None], weights[..., None], stride=(1,), pads=((0, 0),), dilation=(1,), group=group)[
+            ..., 0
+        ]
     view = windows(pad(x, pads), kernel, stride, dilation)
     spatial = len(kernel)
     places = view.shape[2 : 2 + spatial]
     out = np.empty((x.shape[0], count, *places), x.dtype)
-    filters = weights.reshape(group, count // group, -1).astype(x.dtype, copy=False)
+    filters = weights.reshape(group, count // group, prod(weights.shape[1:])).astype(x.dtype, copy=False)
     row = max(1, x.shape[1] * prod(kernel) * prod(places[1:]))
     step = max(1, _BLOCK // row)
     order = (0, *range(1 + spatial, 1 + 2 * spatial), *range(1, 1 + spatial))
     for n in range(x.shape[0]):
         for start in range(0, places[0], step):
             block = view[n][:, start : start + step].transpose(order)
-            columns = block.reshape(group, filters.shape[2], -1)
-            shape = (count, *out.shape[2:3], *places[1:])
+            columns = block.reshape(group, filters.shape[2], block.size // (group * filters.shape[2]))
             rows = min(step, places[0] - start)
-            out[n, :, start : start + rows] = (filters @ columns).reshape(count, rows, *shape[2:])
+            out[n, :, start : start + rows] = (filters @ columns).reshape(count, rows, *places[1:])
     return out
 
 
 def spread(
-    x: Array, weights: Array, *, stride: Sequence[int], dilation: Sequence[int], group: int = 1, full: Sequence[int] = ()
+    x: Array,
+    weights: Array,
+    *,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    group: int = 1,
+    full: Sequence[int] = (),
 ) -> Array:
     """The transpose of `correlate` without pads: every number of x adds its filters to the result.
 
@@ -73,9 +82,7 @@ def spread(
     covered, and what is longer stays zero.
     """
     channels, per_group, *kernel = weights.shape
-    covered = [
-        s * (n - 1) + d * (k - 1) + 1 for n, s, d, k in zip(x.shape[2:], stride, dilation, kernel, strict=True)
-    ]
+    covered = [s * (n - 1) + d * (k - 1) + 1 for n, s, d, k in zip(x.shape[2:], stride, dilation, kernel, strict=True)]
     sizes = [max(a, b) for a, b in zip(full or covered, covered, strict=True)]
     out = np.zeros((x.shape[0], group, per_group, *sizes), x.dtype)
     apart = x.reshape(x.shape[0], group, channels // group, -1)

@@ -86,7 +86,9 @@ def power(call: Call, x: Array) -> Array:
 @evaluates("caffe.Exp")
 def exp(call: Call, x: Array) -> Array:
     """base ** (shift + scale * x); base -1 is e."""
-    return np.exp(np.float32(_log_of_base(call)) * (np.float32(call.number("shift")) + np.float32(call.number("scale")) * x))
+    return np.exp(
+        np.float32(_log_of_base(call)) * (np.float32(call.number("shift")) + np.float32(call.number("scale")) * x)
+    )
 
 
 @evaluates("caffe.Log")

@@ -71,9 +71,7 @@ def _maps_to(value: Value) -> dict[Value, Map]:
         bottoms = here.op.inputs[: 1 if here.op.kind == "caffe.Crop" else here.op.integer("num_bottoms", 0)]
         for bottom in bottoms:
             if bottom is not None and bottom not in found:
-                found[bottom] = tuple(
-                    (a * c, a * d + b) for (a, b), (c, d) in zip(found[here], step, strict=True)
-                )
+                found[bottom] = tuple((a * c, a * d + b) for (a, b), (c, d) in zip(found[here], step, strict=True))
                 queue.append(bottom)
     return found
 

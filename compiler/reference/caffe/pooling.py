@@ -9,7 +9,7 @@ import numpy as np
 from regraft.reference.registry import Array, Call, NotEvaluated, evaluates, several
 
 _LOWEST = np.finfo(np.float32).min
-_FORKS = ("pad_type", "pad_l", "pad_r", "pad_t", "pad_b", "avg_include_pad", "bin_size", "torch_pooling", "dilation")
+_FORKS = ("pad_type", "pad_l", "pad_r", "pad_t", "pad_b", "bin_size", "torch_pooling", "dilation")
 
 
 def pooled_size(size: int, kernel: int, stride: int, padding: int, *, up: bool, any_padding: bool) -> int:
@@ -20,12 +20,19 @@ def pooled_size(size: int, kernel: int, stride: int, padding: int, *, up: bool, 
 
 
 def pool(
-    x: Array, method: str, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], *, up: bool = True
+    x: Array,
+    method: str,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    *,
+    up: bool = True,
+    inside: bool = False,
 ) -> tuple[Array, Array]:
     """The pooled numbers, and for MAX the places of the largest.
 
     The windows are laid over the picture with an endless border: it is never the largest, and counts in an average
-    only as far as the padding goes.
+    only as far as the padding goes, or not at all where just what is `inside` counts.
     """
     any_padding = any(padding)
     out = [
@@ -33,8 +40,7 @@ def pool(
         for n, k, s, p in zip(x.shape[2:], kernel, stride, padding, strict=True)
     ]
     ends = [
-        max(0, (o - 1) * s + k - n - p)
-        for o, s, k, n, p in zip(out, stride, kernel, x.shape[2:], padding, strict=True)
+        max(0, (o - 1) * s + k - n - p) for o, s, k, n, p in zip(out, stride, kernel, x.shape[2:], padding, strict=True)
     ]
     border = [(0, 0), (0, 0), *zip(padding, ends, strict=True)]
     best = np.full((*x.shape[:2], *out), _LOWEST, np.float32)
@@ -56,19 +62,21 @@ def pool(
     if method == "MAX":
         return best, mask
     if method == "AVE":
-        return total / _area(x, kernel, stride, padding, out), mask
+        return total / _area(x, kernel, stride, padding, out, inside), mask
     total = total + np.finfo(np.float32).tiny
     return np.where(total > 0, squares / total, 0).astype(np.float32), mask
 
 
 def _area(
-    x: Array, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], out: Sequence[int]
+    x: Array, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], out: Sequence[int], inside: bool
 ) -> Array:
-    """What each window's sum is divided by: its area up to the padding's end."""
+    """What each window's sum is divided by: its area up to the padding's end, or only what lies `inside`."""
     sides = []
     for n, k, s, p, o in zip(x.shape[2:], kernel, stride, padding, out, strict=True):
         start = np.arange(o) * s - p
-        sides.append(np.minimum(start + k, n + p) - start)
+        sides.append(
+            np.minimum(start + k, n) - np.maximum(start, 0) if inside else np.minimum(start + k, n + p) - start
+        )
     return (sides[0][:, None] * sides[1]).astype(np.float32)
 
 
@@ -94,7 +102,8 @@ def pooling(call: Call, x: Array) -> object:
         kernel, stride = pair_of(call, "kernel_size", "kernel"), pair_of(call, "stride", "stride")
         padding = pair_of(call, "pad", "pad")
     up = call.text("round_mode") == "CEIL" and bool(call.flag("ceil_mode", True))
-    return several(pool(x, method, kernel, stride, padding, up=up)[: max(1, call.outputs)])
+    inside = call.attrs.get("avg_include_pad") is False
+    return several(pool(x, method, kernel, stride, padding, up=up, inside=inside)[: max(1, call.outputs)])
 
 
 @evaluates("caffe.SPP")
@@ -126,9 +135,7 @@ def max_unpool(call: Call, x: Array, mask: Array) -> Array:
     """The reverse of the MAX pooling with these parameters."""
     kernel, stride = pair_of(call, "kernel_size", "kernel"), pair_of(call, "stride", "stride", 1)
     padding = pair_of(call, "pad", "pad", 0)
-    sizes = [
-        (n - 1) * s + k - 2 * p for n, s, k, p in zip(x.shape[2:], stride, kernel, padding, strict=True)
-    ]
+    sizes = [(n - 1) * s + k - 2 * p for n, s, k, p in zip(x.shape[2:], stride, kernel, padding, strict=True)]
     return scattered(x, mask, *sizes)
 
 
@@ -140,9 +147,7 @@ def unpooling(call: Call, x: Array, *masks: Array) -> Array:
     kernel, stride = pair_of(call, "kernel_size", "kernel"), pair_of(call, "stride", "stride", 1)
     common = call.attrs.get("unpool_size")
     given = [call.attrs.get(f"unpool_{side}", common) for side in "hw"]
-    sizes = [
-        g or (n - 1) * s + k + 1 for g, n, s, k in zip(given, x.shape[2:], stride, kernel, strict=True)
-    ]
+    sizes = [g or (n - 1) * s + k + 1 for g, n, s, k in zip(given, x.shape[2:], stride, kernel, strict=True)]
     if masks:
         return scattered(x, masks[0], *sizes)
     out = np.zeros((*x.shape[:2], *sizes), x.dtype)

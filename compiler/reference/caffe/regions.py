@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from regraft.reference.registry import Array, Call, NotEvaluated, evaluates, several
+from regraft.reference.rounding import half_away
 
 F = np.float32
-
-
-def _away(x: Array) -> Array:
-    """Rounded as C does: halves away from zero."""
-    return np.copysign(np.floor(np.abs(x) + F(0.5)), x)
 
 
 def _pooled(call: Call) -> tuple[int, int]:
@@ -34,7 +30,7 @@ def roi_pooling(call: Call, x: Array, rois: Array) -> Array:
     rois = rois.reshape(-1, 5)
     out = np.zeros((len(rois), x.shape[1], height, width), x.dtype)
     for index, roi in enumerate(rois):
-        x1, y1, x2, y2 = _away(roi[1:] * F(call.number("spatial_scale")))
+        x1, y1, x2, y2 = half_away(roi[1:] * F(call.number("spatial_scale")))
         rows = _bins(y1, F(max(y2 - y1 + 1, 1)) / F(height), height, x.shape[2])
         columns = _bins(x1, F(max(x2 - x1 + 1, 1)) / F(width), width, x.shape[3])
         for i, (top, bottom) in enumerate(rows):
@@ -51,8 +47,8 @@ def psroi_pooling(call: Call, x: Array, rois: Array) -> Array:
     rois = rois.reshape(-1, 5)
     out = np.zeros((len(rois), count, group, group), x.dtype)
     for index, roi in enumerate(rois):
-        x1, y1 = _away(roi[1:3]) * scale
-        x2, y2 = (_away(roi[3:5]) + F(1)) * scale
+        x1, y1 = half_away(roi[1:3]) * scale
+        x2, y2 = (half_away(roi[3:5]) + F(1)) * scale
         rows = _bins(y1, max(y2 - y1, F(0.1)) / F(group), group, x.shape[2])
         columns = _bins(x1, max(x2 - x1, F(0.1)) / F(group), group, x.shape[3])
         for i, (top, bottom) in enumerate(rows):
@@ -113,11 +109,34 @@ def proposal(call: Call, scores: Array, deltas: Array, info: Array) -> object:
     sides = boxes[:, 2:] - boxes[:, :2] + F(1)
     least = F(call.integer("min_size")) * np.asarray([scale_w, scale_h], F)
     score = np.where((sides >= least).all(1), score, F(0))
-    order = np.argsort(-score, kind="stable")[: call.integer("pre_nms_topn")]
+    order = _sorted(score.tolist(), call.integer("pre_nms_topn"))
     boxes, score = boxes[order], score[order]
     kept = _kept(boxes, call.number("nms_thresh"), call.integer("post_nms_topn"))
     rois = np.concatenate([np.zeros((len(kept), 1), F), boxes[kept]], axis=1)
-    return several([rois.astype(F), score[kept].reshape(-1, 1)][: call.outputs])
+    return several([rois.astype(F), score[kept]][: call.outputs])
+
+
+def _sorted(scores: list[float], most: int) -> list[int]:
+    """Indices of the largest scores by PVANet's own quicksort, which settles where equal scores come to lie."""
+    order = list(range(len(scores)))
+    spans = [(0, len(scores) - 1)]
+    while spans:
+        start, end = spans.pop()
+        pivot, left, right = scores[order[start]], start + 1, end
+        while left <= right:
+            while left <= end and scores[order[left]] >= pivot:
+                left += 1
+            while right > start and scores[order[right]] <= pivot:
+                right -= 1
+            if left <= right:
+                order[left], order[right] = order[right], order[left]
+                left, right = left + 1, right - 1
+        order[start], order[right] = order[right], order[start]
+        if start < right - 1:
+            spans.append((start, right - 1))
+        if right + 1 < min(most, end):
+            spans.append((right + 1, end))
+    return order[:most]
 
 
 def _anchors(base: int, ratios: tuple[float, ...], scales: tuple[float, ...]) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from regraft.reference.registry import Array, Call, NotEvaluated, evaluates
+from regraft.reference.rounding import half_away
 
 F = np.float32
 
@@ -38,7 +39,9 @@ def interp(call: Call, x: Array, *like: Array) -> Array:
     inner = x[:, :, -begin : x.shape[2] + end, -begin : x.shape[3] + end]
     if like:
         return interpolated(inner, *like[0].shape[2:])
-    return interpolated(inner, *(_target(call, n, side) for n, side in zip(inner.shape[2:], ("height", "width"), strict=True)))
+    return interpolated(
+        inner, *(_target(call, n, side) for n, side in zip(inner.shape[2:], ("height", "width"), strict=True))
+    )
 
 
 def _target(call: Call, size: int, side: str) -> int:
@@ -60,15 +63,14 @@ def accum(call: Call, *bottoms: Array) -> Array:
         height, width = like.shape[2:]
     else:
         step = call.integer("size_divisible_by")
-        wanted = [-(-n // step) * step for n in (height, width)] if step else [call.integer("top_height"), call.integer("top_width")]
+        wanted = (
+            [-(-n // step) * step for n in (height, width)]
+            if step
+            else [call.integer("top_height"), call.integer("top_width")]
+        )
         if wanted[0] > height and wanted[1] > width:
             height, width = wanted
     return np.concatenate([interpolated(b, height, width) for b in bottoms], 1)
-
-
-def _away(x: Array) -> Array:
-    """Rounded, halves away from zero."""
-    return np.copysign(np.floor(np.abs(x) + F(0.5)), x)
 
 
 def _triangle(d: Array) -> Array:
@@ -95,7 +97,7 @@ def resample(call: Call, x: Array, *like: Array) -> Array:
     columns = np.arange(width, dtype=F) * fx + fy / F(2) - F(0.5)
     kind = call.text("type")
     if kind == "NEAREST":
-        return x[:, :, _away(rows).astype(int)][..., _away(columns).astype(int)]
+        return x[:, :, half_away(rows).astype(int)][..., half_away(columns).astype(int)]
     if kind not in ("LINEAR", "CUBIC"):
         raise NotEvaluated(f"its type is {kind}")
     smooth = call.flag("antialias") and (fx > 1 or fy > 1)
@@ -112,7 +114,7 @@ def _filters(
     narrow = F(1) / factor if smooth else F(1)
     radius = 2 if factor < 1 else int(np.ceil(F(reach) / narrow))
     distance = places[:, None] - np.arange(size, dtype=F)
-    near = np.abs(np.arange(size) - _away(places)[:, None]) <= radius
+    near = np.abs(np.arange(size) - half_away(places)[:, None]) <= radius
     weights = np.where(near, kernel(narrow * distance), 0).astype(np.float64)
     total = weights.sum(1, keepdims=True)
     return np.divide(weights, total, out=np.zeros_like(weights), where=total != 0)
@@ -130,6 +132,7 @@ def downsample(call: Call, x: Array, *like: Array) -> Array:
         weights.append(np.maximum(0, 1 - np.abs(np.arange(wanted)[:, None] * scale - np.arange(n)) / scale))
     missing = np.isnan(x)
     total, weight, lost = (
-        weights[0] @ numbers.astype(np.float64) @ weights[1].T for numbers in (np.where(missing, 0, x), ~missing, missing)
+        weights[0] @ numbers.astype(np.float64) @ weights[1].T
+        for numbers in (np.where(missing, 0, x), ~missing, missing)
     )
     return np.where(lost / weight > 0.5, np.nan, total / weight).astype(x.dtype)

@@ -41,7 +41,8 @@ def _lgamma(x: float) -> float:
 def divided(x: Array, y: Array) -> Array:
     """The quotient; of integers the one rounded towards zero, as in C."""
     if x.dtype.kind in "iu":
-        return np.asarray(np.sign(x) * np.sign(y) * (np.abs(x) // np.abs(y)), x.dtype)
+        down = x // y
+        return np.asarray(down + ((down < 0) & (down * y != x)), x.dtype)
     return x / y
 
 
@@ -68,17 +69,17 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 pointwise(
     "tf",
     {
-        **{name: np.add for name in ("Add", "AddV2")},
-        **{name: np.multiply for name in ("Mul",)},
-        **{name: np.true_divide for name in ("RealDiv",)},
-        **{name: divided for name in ("Div", "TruncateDiv")},
-        **{name: np.fmod for name in ("Mod", "TruncateMod")},
-        **{name: np.reciprocal for name in ("Inv", "Reciprocal")},
+        **dict.fromkeys(("Add", "AddV2"), np.add),
+        **dict.fromkeys(("Div", "TruncateDiv"), divided),
+        **dict.fromkeys(("Mod", "TruncateMod"), np.fmod),
+        **dict.fromkeys(("Inv", "Reciprocal"), np.reciprocal),
+        "Mul": np.multiply,
+        "RealDiv": np.true_divide,
         "Sub": np.subtract,
         "Neg": np.negative,
         "Maximum": np.maximum,
         "Minimum": np.minimum,
-        "FloorDiv": np.floor_divide,
+        "FloorDiv": lambda x, y: np.floor_divide(x, y) if x.dtype.kind in "iu" else np.floor(x / y),
         "FloorMod": np.mod,
         "Pow": _rounded_power,
         "SquaredDifference": lambda x, y: np.conj(x - y) * (x - y),
@@ -141,7 +142,7 @@ pointwise(
         "Angle": np.angle,
         "ComplexAbs": np.abs,
         "Complex": lambda x, y: (x + 1j * y).astype(np.result_type(x, np.complex64)),
-        "ClipByValue": lambda x, low, high: np.minimum(np.maximum(x, low), high),
+        "ClipByValue": lambda x, low, high: np.maximum(np.minimum(x, high), low),
     },
 )
 

@@ -9,8 +9,6 @@ from regraft.reference.registry import Array, Call, evaluates, pointwise
 pointwise(
     "tf",
     {
-        "Equal": np.equal,
-        "NotEqual": np.not_equal,
         "Less": np.less,
         "LessEqual": np.less_equal,
         "Greater": np.greater,
@@ -25,6 +23,18 @@ pointwise(
         "SelectV2": np.where,
     },
 )
+
+
+@evaluates("tf.Equal", "tf.NotEqual")
+def equal(call: Call, x: Array, y: Array) -> Array:
+    """Number by number; where shapes need not fit, tensors of other shapes are different as a whole."""
+    same = call.op.type_name == "Equal"
+    try:
+        return np.asarray(np.equal(x, y) if same else np.not_equal(x, y))
+    except ValueError:
+        if call.flag("incompatible_shape_error", True):
+            raise
+        return np.asarray(not same)
 
 
 @evaluates("tf.ApproximateEqual")

@@ -33,7 +33,9 @@ def if_else(call: Call, condition: Array, *captured: Any) -> object:
 @evaluates("tf.Case")
 def case(call: Call, index: Array, *captured: Any) -> object:
     """Branch `index`, the last one when there is none such."""
-    branches = [value for name, value in sorted(call.attrs.items(), key=lambda i: len(i[0])) if name.startswith("branch")]
+    branches = [
+        value for name, value in sorted(call.attrs.items(), key=lambda i: len(i[0])) if name.startswith("branch")
+    ]
     graphs = [b for b in branches if isinstance(b, Graph)]
     if not graphs:
         raise NotEvaluated("it has no branches")

@@ -47,8 +47,7 @@ def _depthwise(call: Call, x: Array, filters: Array) -> Array:
     y = np.zeros((x.shape[0], channels, times, *out), data.dtype)
     for i, j in np.ndindex(*kernel):
         cut = tuple(
-            slice(p * d, p * d + (o - 1) * s + 1, s)
-            for p, d, o, s in zip((i, j), dilation, out, stride, strict=True)
+            slice(p * d, p * d + (o - 1) * s + 1, s) for p, d, o, s in zip((i, j), dilation, out, stride, strict=True)
         )
         y += wide[(slice(None), slice(None), None, *cut)] * widened(filters)[i, j][:, :, None, None]
     return to_last(y.reshape(x.shape[0], channels * times, *out), first).astype(x.dtype)
@@ -124,11 +123,11 @@ _ACTIVATIONS = {
 @evaluates("tf.MatMul", "tf.SparseMatMul", "tf.BatchMatMul", "tf.BatchMatMulV2", "tf.BatchMatMulV3")
 def mat_mul(call: Call, a: Array, b: Array) -> Array:
     """The matrix product, of batches too; `adj` matrices are transposed and conjugated."""
-    kind = np.result_type(a, b)
+    result = call.dtype("Tout") if call.has("Tout") else np.result_type(a, b)
+    a, b = a.astype(result, copy=False), b.astype(result, copy=False)
     for_a, for_b = call.flag("transpose_a", False), call.flag("transpose_b", False)
     if call.op.type_name.startswith("Batch"):
         for_a, for_b = call.flag("adj_x", False), call.flag("adj_y", False)
         a, b = (np.conj(a) if for_a else a), (np.conj(b) if for_b else b)
     a, b = (a.swapaxes(-1, -2) if for_a else a), (b.swapaxes(-1, -2) if for_b else b)
-    result = call.dtype("Tout") if call.has("Tout") else kind
     return (widened(a) @ widened(b)).astype(result)

@@ -37,7 +37,9 @@ def non_max_suppression(call: Call, boxes: Array, scores: Array, most: Array, *l
 
 
 @evaluates("tf.NonMaxSuppressionV4", "tf.NonMaxSuppressionV5")
-def with_counts(call: Call, boxes: Array, scores: Array, most: Array, iou: Array, least: Array, *sigma: Array) -> object:
+def with_counts(
+    call: Call, boxes: Array, scores: Array, most: Array, iou: Array, least: Array, *sigma: Array
+) -> object:
     """Indices, in version 5 their scores, and how many are valid; padded to the largest number where that is asked."""
     if sigma and float(sigma[0]) != 0:
         raise NotEvaluated("it lowers scores instead of dropping boxes")

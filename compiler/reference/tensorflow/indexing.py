@@ -69,6 +69,8 @@ def gather_nd(call: Call, x: Array, indices: Array) -> Array:
     """What each row of the indices points at."""
     for axis in range(indices.shape[-1]):
         _inside(indices[..., axis], x.shape[axis])
+    if not indices.shape[-1]:
+        return np.broadcast_to(x, (*indices.shape[:-1], *x.shape)).copy()
     return np.asarray(x[tuple(np.moveaxis(indices, -1, 0))])
 
 
@@ -95,7 +97,9 @@ def scatter_nd(call: Call, indices: Array, updates: Array, sizes: Array) -> Arra
 def tensor_scatter(call: Call, x: Array, indices: Array, updates: Array) -> Array:
     """x with updates in their places."""
     name = call.op.type_name
-    return _scattered(x, indices, updates, "Add" if name.startswith("ScatterNd") else name.removeprefix("TensorScatter"))
+    return _scattered(
+        x, indices, updates, "Add" if name.startswith("ScatterNd") else name.removeprefix("TensorScatter")
+    )
 
 
 @evaluates("tf.OneHot")

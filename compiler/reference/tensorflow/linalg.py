@@ -120,4 +120,6 @@ def fourier(call: Call, x: Array, *length: Array) -> Array:
     lengths = shape_of(length[0]) if length else None
     found = _FOURIER[kind](x, s=lengths, axes=_AXES[name[len(kind) :]])
     double = x.dtype in (np.float64, np.complex128)
-    return found.astype((np.float64 if double else np.float32) if kind == "IR" else np.complex128 if double else np.complex64)
+    return found.astype(
+        (np.float64 if double else np.float32) if kind == "IR" else np.complex128 if double else np.complex64
+    )

@@ -14,7 +14,8 @@ def batch_norm(call: Call, x: Array, scale: Array, shift: Array, mean: Array, va
     first = is_channels_first(call, "NHWC" if x.ndim == 4 else "NDHWC")
     axes = tuple(i for i in range(x.ndim) if i != (1 if first else x.ndim - 1))
     wide = widened(x)
-    if call.flag("is_training", True):
+    training, given = call.flag("is_training", True), (mean, variance)
+    if training:
         mean, variance = wide.mean(axes), wide.var(axes)
     inverse = 1 / np.sqrt(variance + np.float32(call.number("epsilon", 1e-4)))
 
@@ -22,10 +23,13 @@ def batch_norm(call: Call, x: Array, scale: Array, shift: Array, mean: Array, va
         return numbers.reshape(-1, *(1,) * (x.ndim - 2)) if first else numbers
 
     y = ((wide - along(mean)) * along(inverse * scale) + along(shift)).astype(x.dtype)
-    if call.flag("is_training", True):
-        count = x.size // max(mean.size, 1)
-        variance = variance * np.float32(count / max(count - 1, 1))
-    return several([y, mean, variance, mean, variance, np.zeros(0, np.float32)][: call.outputs])
+    if not training:
+        return several([y, *given, *given, np.zeros(0, np.float32)][: call.outputs])
+    count = x.size // max(mean.size, 1)
+    new = mean, variance * np.float32(count / max(count - 1, 1))
+    part = np.float32(call.number("exponential_avg_factor", 1.0))
+    kept = new if part == 1 else [part * a + (1 - part) * b for a, b in zip(new, given, strict=True)]
+    return several([y, *kept, mean, variance, np.zeros(0, np.float32)][: call.outputs])
 
 
 @evaluates("tf.LRN")
@@ -35,7 +39,9 @@ def lrn(call: Call, x: Array) -> Array:
     squares = np.pad(np.square(x), [*((0, 0),) * (x.ndim - 1), (radius, radius)])
     total = sum(squares[..., i : i + x.shape[-1]] for i in range(2 * radius + 1))
     kind = x.dtype.type
-    return x * (kind(call.number("bias", 1.0)) + kind(call.number("alpha", 1.0)) * total) ** -kind(call.number("beta", 0.5))
+    return x * (kind(call.number("bias", 1.0)) + kind(call.number("alpha", 1.0)) * total) ** -kind(
+        call.number("beta", 0.5)
+    )
 
 
 def log_softmax(x: Array) -> Array:

@@ -11,7 +11,9 @@ from regraft.reference.tensorflow.common import is_channels_first, pads, shape_o
 from regraft.reference.windows import pad, windows
 
 
-def _pooled(x: Array, kernel: Sequence[int], stride: Sequence[int], border: Sequence[tuple[int, int]], average: bool) -> Array:
+def _pooled(
+    x: Array, kernel: Sequence[int], stride: Sequence[int], border: Sequence[tuple[int, int]], average: bool
+) -> Array:
     """x: (N, C, spatial...)."""
     over = tuple(range(-len(kernel), 0))
     ones = (1,) * len(kernel)
@@ -53,7 +55,8 @@ def with_places(call: Call, x: Array) -> object:
     kernel, stride = call.integers("ksize")[1:-1], call.integers("strides")[1:-1]
     data = np.moveaxis(x, -1, 1)
     border = pads(call, data.shape[2:], kernel, stride, (1, 1))
-    view = windows(pad(data, border, -np.inf), kernel, stride, (1, 1))
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    view = windows(pad(data, border, lowest), kernel, stride, (1, 1))
     flat = view.reshape(*view.shape[:4], -1)
     best = flat.argmax(-1)
     rows = np.arange(view.shape[2])[:, None] * stride[0] - border[0][0] + best // kernel[1]

@@ -16,7 +16,11 @@ def _lstm_step(call: Call, x: Array, c: Array, h: Array, rest: tuple[Array, ...]
     peephole = call.flag("use_peephole", False)
     gates = dict(zip(order, np.split(np.concatenate([x, h], 1) @ weights + bias, 4, axis=1), strict=True))
     i = sigmoid(gates["i"] + (c * wci if peephole else 0))
-    f = sigmoid(gates["f"] + x.dtype.type(call.number("forget_bias", 0.0 if call.op.type_name == "BlockLSTMV2" else 1.0)) + (c * wcf if peephole else 0))
+    f = sigmoid(
+        gates["f"]
+        + x.dtype.type(call.number("forget_bias", 0.0 if call.op.type_name == "BlockLSTMV2" else 1.0))
+        + (c * wcf if peephole else 0)
+    )
     g = np.tanh(gates["c"])
     new = i * g + f * c
     clip = call.number("cell_clip", 0.0 if call.op.type_name == "BlockLSTMV2" else 3.0)

@@ -21,7 +21,7 @@ def _mean(x: Array, **how: object) -> Array:
     """Integers are added up and divided towards zero."""
     if x.dtype.kind not in "iu":
         return np.mean(x, **how)  # type: ignore[call-overload,no-any-return]
-    total, count = np.sum(x, dtype=x.dtype, **how), np.sum(np.ones_like(x, np.int64), **how)  # type: ignore[call-overload]
+    total, count = np.sum(x, dtype=np.int64, **how), np.sum(np.ones_like(x, np.int64), **how)  # type: ignore[call-overload]
     return np.trunc(total / count).astype(x.dtype)  # type: ignore[no-any-return]
 
 
@@ -63,6 +63,6 @@ def running_log_sum(call: Call, x: Array, axis: Array) -> Array:
     ordered = np.flip(x, along) if call.flag("reverse", False) else x
     found = np.logaddexp.accumulate(ordered, axis=along)
     if call.flag("exclusive", False):
-        first = np.full_like(np.take(found, [0], along), np.finfo(x.dtype).min)
+        first = np.full_like(np.take(found, [0], along), -np.inf)
         found = np.concatenate([first, np.take(found, range(x.shape[along] - 1), along)], along)
     return np.flip(found, along) if call.flag("reverse", False) else found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regraft.reference.registry import Array, Call, evaluates
+from regraft.reference.rounding import half_away
 
 F = np.float32
 
@@ -16,7 +17,7 @@ class Axis:
         self.size, self.wanted = size, wanted
         self.aligned = call.flag("align_corners", False)
         self.halves = call.flag("half_pixel_centers", False)
-        aligned = self.aligned and wanted > 1
+        aligned = self.aligned and wanted > 1 and size > 1
         self.scale = F(size - 1) / F(wanted - 1) if aligned else F(size) / F(wanted)
 
     @property
@@ -32,7 +33,7 @@ class Axis:
         if self.halves:
             found = np.floor((index + F(0.5)) * self.scale)
         elif self.aligned:
-            found = np.floor(index * self.scale + F(0.5))
+            found = half_away(index * self.scale)
         else:
             found = np.floor(index * self.scale)
         return np.clip(found.astype(np.int64), 0, self.size - 1)
@@ -76,7 +77,7 @@ def bicubic(call: Call, x: Array, size: Array) -> Array:
     """Four pixels each way, weights from a table of 1024 steps."""
     rows, columns = _axes(call, x, size)
     tall = _gathered(np.moveaxis(x.astype(F), 1, 0), rows)
-    return np.moveaxis(_gathered(np.moveaxis(tall, (0, 2), (1, 0)), columns), 0, 2)
+    return np.moveaxis(_gathered(np.moveaxis(np.moveaxis(tall, 0, 1), 2, 0), columns), 0, 2)
 
 
 def _gathered(x: Array, axis: Axis) -> Array:

@@ -82,7 +82,7 @@ def expand_dims(call: Call, x: Array, axis: Array) -> Array:
 @evaluates("tf.Transpose")
 def transpose(call: Call, x: Array, order: Array) -> Array:
     """Axes in another order."""
-    return np.ascontiguousarray(x.transpose(shape_of(order)))
+    return x.transpose(shape_of(order)).copy()
 
 
 @evaluates("tf.ConjugateTranspose")

@@ -122,17 +122,16 @@ def unsorted_segment(call: Call, x: Array, ids: Array, count: Array) -> Array:
 
 @evaluates(*(f"tf.Segment{how}{version}" for how in _STARTS for version in ("", "V2")), "tf.SegmentMean")
 def sorted_segment(call: Call, x: Array, ids: Array, *count: Array) -> Array:
-    """The same of sorted segments; empty ones are 0."""
+    """The same of sorted segments; without a count of segments the largest and smallest of empty ones are 0."""
     name = call.op.type_name.removeprefix("Segment").removesuffix("V2")
-    if count:
-        raise NotEvaluated("what its empty segments hold is not documented")
-    size = int(ids[-1]) + 1 if ids.size else 0
+    size = int(count[0]) if count else int(ids[-1]) + 1 if ids.size else 0
     ufunc, start = _STARTS["Sum" if name == "Mean" else name]
     found = _segments(call, x, ids, size, ufunc, start(x.dtype))
     counts = np.bincount(ids, minlength=size).reshape(-1, *(1,) * (x.ndim - 1))
     if name == "Mean":
         return np.asarray(found / np.maximum(counts, 1), x.dtype)
-    return np.where(counts > 0, found, np.zeros((), x.dtype))
+    zeros = name in ("Max", "Min") and not count
+    return np.where(counts > 0, found, np.zeros((), x.dtype)) if zeros else found
 
 
 @evaluates(*(f"tf.SparseSegment{how}{rest}" for how in ("Sum", "Mean", "SqrtN") for rest in ("", "WithNumSegments")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regraft.reference.registry import Array, Call, NotEvaluated, evaluates
+from regraft.reference.rounding import half_away
 from regraft.reference.tensorflow.common import pads, shape_of
 from regraft.reference.windows import pad, windows
 
@@ -93,13 +94,15 @@ def crop_and_resize(call: Call, x: Array, boxes: Array, which: Array, size: Arra
     """A part of an image each, in one size; what lies outside is the extrapolation value."""
     height, width = shape_of(size)
     nearest = call.text("method", "bilinear") == "nearest"
-    out = np.full((len(boxes), height, width, x.shape[3]), np.float32(call.number("extrapolation_value", 0.0)), np.float32)
+    out = np.full(
+        (len(boxes), height, width, x.shape[3]), np.float32(call.number("extrapolation_value", 0.0)), np.float32
+    )
     for index, (y1, x1, y2, x2) in enumerate(boxes):
         rows, rows_in = _places(y1, y2, x.shape[1], height)
         columns, columns_in = _places(x1, x2, x.shape[2], width)
         picture = x[int(which[index])].astype(np.float32)
         if nearest:
-            found = picture[np.floor(rows + np.float32(0.5)).astype(int)][:, np.floor(columns + np.float32(0.5)).astype(int)]
+            found = picture[half_away(rows).astype(int)][:, half_away(columns).astype(int)]
         else:
             found = _between(picture, rows, columns)
         out[index] = np.where((rows_in[:, None] & columns_in)[..., None], found, out[index])
