@@ -112,6 +112,15 @@ def read_field(view: memoryview, pos: int, *, what: str = "message") -> tuple[in
     return _payload(view, pos, key, what)
 
 
+def varint(number: int) -> bytes:
+    """A number that is not negative as a varint, in the shortest form, as every writer gives it."""
+    found = bytearray()
+    while number >= 0x80:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*found, number))
+
+
 def read_varint(view: memoryview, pos: int, *, what: str = "message") -> tuple[int, int]:
     """The varint at `pos`, unsigned, and the position after it: for data that is varints outside any field."""
     return _varint(view, pos, what)
@@ -173,7 +182,9 @@ def as_signed(value: Value) -> int:
 
 def as_text(value: Value) -> str:
     """A string field; bytes that are no UTF-8 become `\\xe9`, so that names stay distinct and can be printed."""
-    return str(as_view(value), "utf-8", "backslashreplace")
+    if isinstance(value, int):
+        raise WireError(f"a number ({value}) where text is expected", memoryview(b""), 0)
+    return str(value, "utf-8", "backslashreplace")
 
 
 def as_float(value: Value) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 
@@ -86,8 +86,7 @@ class Value:
         return f"%{self.name}: {self.type or '?'}"
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """Input `index` of `op`."""
 
     op: Op
@@ -162,6 +161,20 @@ class Op(Attributes):
         return f"{self.kind} {self.name!r}"
 
 
+class _Edges(nx.MultiDiGraph):  # type: ignore[type-arg]
+    """Ops and what reads what. The two tables are networkx's own, without its views: they are looked at all the time."""
+
+    @property
+    def producers(self) -> dict[Op, dict[Op, dict[int, dict[str, int]]]]:
+        """For each op those that it reads; of each the edges, input index to `{"out": output index}`."""
+        return self._pred  # type: ignore[no-any-return]
+
+    @property
+    def readers(self) -> dict[Op, dict[Op, dict[int, dict[str, int]]]]:
+        """For each op those that read it, in the same form."""
+        return self._succ  # type: ignore[no-any-return]
+
+
 class Graph:
     """Ops and the values between them. Nobody else touches the networkx graph inside.
 
@@ -173,7 +186,7 @@ class Graph:
         self.name = name
         self.inputs: list[Op] = []
         self.outputs: list[Op] = []
-        self._nx: Any = nx.MultiDiGraph()  # its type stubs take edge keys for strings
+        self._nx: Any = _Edges()  # the type stubs of networkx take edge keys for strings
         self._added = 0
 
     @property
@@ -198,10 +211,10 @@ class Graph:
         Raises:
             GraphError: the graph has a cycle.
         """
-        waiting = {op: len(producers) for op, producers in self._nx.pred.items()}
+        waiting = {op: len(producers) for op, producers in self._nx.producers.items()}
         order = [op for op, count in waiting.items() if not count]
         for op in order:
-            for user in self._nx.succ[op]:
+            for user in self._nx.readers[op]:
                 waiting[user] -= 1
                 if not waiting[user]:
                     order.append(user)
@@ -261,7 +274,7 @@ class Graph:
 
     def _read_edges(self, op: Op) -> tuple[Value | None, ...]:
         slots: dict[int, Value] = {}
-        for producer, edges in self._nx.pred[op].items():
+        for producer, edges in self._nx.producers[op].items():
             for index, edge in edges.items():
                 slots[index] = producer.outputs[edge["out"]]
         return tuple(slots.get(i) for i in range(max(slots) + 1)) if slots else ()
@@ -270,14 +283,14 @@ class Graph:
         """The places that read `value`."""
         return [
             Use(user, index)
-            for user, edges in self._nx.succ[value.op].items()
+            for user, edges in self._nx.readers[value.op].items()
             for index, edge in edges.items()
             if edge["out"] == value.index
         ]
 
     def users(self, op: Op) -> list[Op]:
         """The ops that read any output of `op`."""
-        return list(self._nx.succ[op])
+        return list(self._nx.readers[op])
 
     def connect(self, value: Value, op: Op, index: int) -> None:
         """Let input `index` of `op`, which reads nothing yet, read `value`."""
@@ -288,7 +301,7 @@ class Graph:
 
     def set_input(self, op: Op, index: int, value: Value | None) -> None:
         """Let input `index` of `op` read `value`; None leaves it out."""
-        for producer, edges in self._nx.pred[op].items():
+        for producer, edges in self._nx.producers[op].items():
             if index in edges:
                 self._nx.remove_edge(producer, op, key=index)
                 op._inputs = None
@@ -308,8 +321,8 @@ class Graph:
         Raises:
             GraphError: an output of it is still read.
         """
-        if self._nx.succ[op]:
-            raise GraphError(f"{op!r} is erased while {next(iter(self._nx.succ[op]))!r} reads it")
+        if self._nx.readers[op]:
+            raise GraphError(f"{op!r} is erased while {next(iter(self._nx.readers[op]))!r} reads it")
         self._nx.remove_node(op)
         if op.kind == "core.Input":
             self.inputs.remove(op)
@@ -331,7 +344,7 @@ class Graph:
         live: set[Op] = set(self.outputs)
         stack = list(self.outputs)
         while stack:
-            for producer in self._nx.pred[stack.pop()]:
+            for producer in self._nx.producers[stack.pop()]:
                 if producer not in live:
                     live.add(producer)
                     stack.append(producer)

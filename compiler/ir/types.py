@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -85,13 +86,18 @@ def dtype_of(array: Array) -> DType:
     Raises:
         TypeError: the dtype has no counterpart.
     """
-    if array.dtype.kind in "US":
+    return _named(array.dtype)
+
+
+@lru_cache(maxsize=256)
+def _named(dtype: np.dtype[np.generic]) -> DType:
+    if dtype.kind in "US":
         return DType.STRING
-    if array.dtype.name == "bfloat16":
+    if dtype.name == "bfloat16":
         return DType.BF16
-    found = _FROM_NUMPY.get(array.dtype.newbyteorder("="))
+    found = _FROM_NUMPY.get(dtype.newbyteorder("="))
     if found is None:
-        raise TypeError(f"no element type for numpy's {array.dtype}")
+        raise TypeError(f"no element type for numpy's {dtype}")
     return found
 
 

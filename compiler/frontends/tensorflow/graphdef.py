@@ -27,6 +27,7 @@ from regraft.frontends.wire import (
     packed,
     packed_varints,
     reject_foreign,
+    varint,
 )
 
 _DEPTH = 32  # functions as attributes of functions as attributes ...
@@ -82,22 +83,31 @@ class ArgDef:
 class FunctionNodes(Sequence[NodeDef]):
     """The nodes of a function, decoded when first looked at: most functions of a SavedModel are for training."""
 
-    def __init__(self, decode: Callable[[], list[NodeDef]], view: memoryview) -> None:
+    def __init__(self, decode: Callable[[memoryview], NodeDef], views: Sequence[memoryview]) -> None:
         self._decode = decode
-        self._view = view
+        self._views = views
         self._nodes: list[NodeDef] | None = None
 
     @property
     def all(self) -> list[NodeDef]:
         """All nodes."""
         if self._nodes is None:
-            self._nodes = self._decode()
+            self._nodes = [self._decode(view) for view in self._views]
         return self._nodes
 
-    def mention(self, words: Iterable[str]) -> bool:
-        """Whether any of these ops or functions may be in there: a look at the bytes, without decoding."""
-        pattern = b"|".join(re.escape(word.encode()) for word in sorted(words))
-        return bool(pattern) and re.search(pattern, self._view) is not None
+    def hold(self, ops: Iterable[str]) -> bool:
+        """Whether a node may be one of these ops: a look at the bytes, without decoding."""
+        return self._mention(b"\x12", ops)
+
+    def call(self, functions: Iterable[str]) -> bool:
+        """Whether a node may call one of these functions, as its op or in an attribute: without decoding too."""
+        return self._mention(b"[\x0a\x12]", functions)
+
+    def _mention(self, field: bytes, words: Iterable[str]) -> bool:
+        """The length stands before a name: `Variable` is not found in every `ReadVariableOp`."""
+        written = (word.encode() for word in sorted(words))
+        names = b"|".join(re.escape(varint(len(word)) + word) for word in written)
+        return bool(names) and any(map(re.compile(field + b"(?:" + names + b")").search, self._views))
 
     @overload
     def __getitem__(self, index: int) -> NodeDef: ...
@@ -107,21 +117,19 @@ class FunctionNodes(Sequence[NodeDef]):
         return self.all[index]
 
     def __len__(self) -> int:
-        return len(self.all)
+        return len(self._views)
 
 
 @dataclass
 class FunctionDef:
     """A function of the library. `ret` maps each output's name to the tensor inside that it is."""
 
+    nodes: FunctionNodes
     name: str = ""
     inputs: list[ArgDef] = field(default_factory=list)
     outputs: list[ArgDef] = field(default_factory=list)
-    nodes: FunctionNodes = field(default_factory=lambda: FunctionNodes(list, memoryview(b"")))
     ret: dict[str, str] = field(default_factory=dict)
-    control_ret: dict[str, str] = field(default_factory=dict)
     attrs: dict[str, Attr] = field(default_factory=dict)
-    arg_attrs: dict[int, dict[str, Attr]] = field(default_factory=dict)
 
 
 @dataclass
@@ -203,27 +211,24 @@ class _Decoder:
                 functions[function.name] = function
 
     def function(self, view: memoryview) -> FunctionDef:
-        function = FunctionDef()
         nodes: list[memoryview] = []
+        function = FunctionDef(FunctionNodes(self.later, nodes))
         for number, _, value in fields(view, what="FunctionDef"):
             if number == 1:
                 self.signature(as_view(value), function)
             elif number == 3:
                 nodes.append(as_view(value))
-            elif number in (4, 6):
+            elif number == 4:
                 key, tensor = _text_entry(as_view(value))
-                (function.ret if number == 4 else function.control_ret)[key] = tensor
+                function.ret[key] = tensor
             elif number == 5:
                 self.attr_entry(as_view(value), function.attrs)
-            elif number == 7:
-                self.arg_attrs(as_view(value), function.arg_attrs)
-        function.nodes = FunctionNodes(lambda: self.nodes(nodes), view)
         return function
 
-    def nodes(self, views: list[memoryview]) -> list[NodeDef]:
-        """The nodes of a function, looked at after the file was read."""
+    def later(self, view: memoryview) -> NodeDef:
+        """A node of a function, looked at after the file was read."""
         try:
-            return [self.node(view) for view in views]
+            return self.node(view)
         except WireError as error:
             raise self.origin.damaged(error, "TensorFlow GraphDef") from None
 
@@ -235,16 +240,6 @@ class _Decoder:
                 function.inputs.append(_arg(as_view(value)))
             elif number == 3:
                 function.outputs.append(_arg(as_view(value)))
-
-    def arg_attrs(self, view: memoryview, found: dict[int, dict[str, Attr]]) -> None:
-        index = 0
-        attrs: dict[str, Attr] = {}
-        for number, _, value in fields(view, what="FunctionDef.arg_attr"):
-            if number == 1:
-                index = as_int(value)
-            elif number == 2:
-                attrs = self.attr_map(as_view(value), 1)
-        found[index] = attrs
 
     def attr_map(self, view: memoryview, number: int) -> dict[str, Attr]:
         attrs: dict[str, Attr] = {}

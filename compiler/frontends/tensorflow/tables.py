@@ -32,7 +32,7 @@ _WHOLE_LINE, _LINE_NUMBER = -2, -1
 
 def find_tables(graph: GraphDef, asset: Asset) -> dict[str, Contents]:
     """Contents by name of the table's node, where its keys and values are constants or lines of a file."""
-    inside = any(function.nodes.mention(TABLE_OPS) for function in graph.functions.values())
+    inside = any(function.nodes.hold(TABLE_OPS) for function in graph.functions.values())
     if not inside and not any(node.op in TABLE_OPS for node in graph.nodes):
         return {}
     inliner = Inliner(graph, frozenset(), initialising=True)
@@ -54,13 +54,9 @@ def find_tables(graph: GraphDef, asset: Asset) -> dict[str, Contents]:
 
 def _filling(graph: GraphDef) -> set[str]:
     """The functions that fill tables, themselves or by those that they call."""
-    found = {n for n, f in graph.functions.items() if f.nodes.mention(_FILL_OPS | _FILE_OPS)}
+    found = {n for n, f in graph.functions.items() if f.nodes.hold(_FILL_OPS | _FILE_OPS)}
     while True:
-        more = {
-            name
-            for name, function in graph.functions.items()
-            if name not in found and function.nodes.mention(found)
-        }
+        more = {name for name, function in graph.functions.items() if name not in found and function.nodes.call(found)}
         if not more:
             return found
         found |= more

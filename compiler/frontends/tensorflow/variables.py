@@ -64,7 +64,7 @@ def find_variables(graph: GraphDef, checkpoint: Checkpoint, named: dict[str, str
     """
     traced = trace_restores(graph)
     found = Restored(tables={k: v for k, v in traced.tables.items() if all(s.key in checkpoint for s in v)})
-    holding = (f for f in graph.functions.values() if f.nodes.mention(VARIABLE_OPS))
+    holding = (f for f in graph.functions.values() if f.nodes.hold(VARIABLE_OPS))
     inside = (node for function in holding for node in function.nodes)
     for node in (*graph.nodes, *inside):
         if node.op not in VARIABLE_OPS or node.name in found.variables:
@@ -128,10 +128,10 @@ class _Tracer:
 
 def _functions_with(functions: dict[str, FunctionDef], op: str) -> set[str]:
     """The functions that hold the op, or call one that does."""
-    found = {name for name, function in functions.items() if function.nodes.mention({op})}
+    found = {name for name, function in functions.items() if function.nodes.hold({op})}
     newest = found
     while newest:
-        newest = {n for n, function in functions.items() if n not in found and function.nodes.mention(newest)}
+        newest = {n for n, function in functions.items() if n not in found and function.nodes.call(newest)}
         found = found | newest
     return found
 

@@ -97,9 +97,8 @@ def test_functions(write_message):
     assert (b.dtype, b.type_attr, b.number_attr) == (None, "T", "N")
     assert function.outputs[0].type_list_attr == "Tout"
     assert list(function.nodes) == [NodeDef("r", "ReadVariableOp", ("a",))]
-    assert function.ret == {"out": "r:value:0"} and function.control_ret == {"done": "r"}
+    assert function.ret == {"out": "r:value:0"}
     assert function.attrs == {"_noinline": True}
-    assert function.arg_attrs == {1: {"_user_specified_name": b"image"}}
 
 
 VALUES = [
