@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from regraft.ir import Graph
 from regraft.passes.fuse import activation, conv1d, linear, windows
+from regraft.passes.fuse.recurrent import recurrent_layer
 from regraft.passes.rewrite import RewriteSet
 from regraft.passes.rules import RuleContext
 
@@ -17,6 +18,7 @@ _RULES = RewriteSet(
         *conv1d.conv_of_one_row,
         *windows.fold_pad,
         *windows.fuse_global_pool,
+        *recurrent_layer,
     ]
 )
 REWRITES = _RULES.names

@@ -27,7 +27,7 @@ from regraft.ir import (
 from regraft.passes.rules import BUILT_IN, BodyFailed, rule
 from regraft.passes.tensorflow.lists import unstacked
 from regraft.passes.tensorflow.node import TensorFlowNode
-from regraft.passes.tensorflow.scans import read_rows, scan_outputs, take_out
+from regraft.passes.tensorflow.scans import read_rows, scan_outputs, single_elements, take_out
 
 _ROUNDS = 12
 """How often a loop's body is lowered with wider types before the ranks of what still changes are given up."""
@@ -46,22 +46,34 @@ def while_loop(node: TensorFlowNode, build: Builder, *values: Value) -> list[Val
         return list(initial)
     lowered, types = _settled(node, body, initial, captures)
     again = lowered_graph(node, cond, types, captures)
+    singles = single_elements(build, lowered, again, initial)
     scans = scan_outputs(lowered, again, initial, captures)
+    scans = {i: each for i, each in scans.items() if each.alike or not _joins(node.op.outputs[i])}
     read_rows(lowered, captures)
+    types = [op.output.type for op in lowered.inputs]
     after = take_out(lowered, again, scans)
     state = [i for i in range(len(initial)) if i not in scans]
-    loop = _loop_body(lowered, again, [*after, *scans.values()], len(after), captures)
-    values = (*(initial[i] for i in state), *captures.values())
+    rows = [each.item for each in scans.values()]
+    loop = _loop_body(lowered, again, [*after, *rows], len(after), captures)
+    values = (*(singles.get(i, initial[i]) for i in state), *captures.values())
     made = build.many("onnx.Loop", None, first, *values, outputs=len(initial), body=loop)
     results = dict(zip([*state, *scans], made, strict=True))
     for index, value in results.items():
         if index in scans:
-            item = scans[index]
+            item = scans[index].item
             value.type = TensorType(item.dtype, None if item.shape is None else (UNKNOWN, *item.shape))
-            results[index] = unstacked(build, value)
-        else:
-            value.type = types[index]
+            results[index] = unstacked(build, scans[index].stacked(build, value))
+            continue
+        value.type = types[index]
+        if index in singles:
+            results[index] = unstacked(build, build.Unsqueeze(value, [0]))
     return [results[i] for i in range(len(initial))]
+
+
+def _joins(items: Value) -> bool:
+    """Whether a list is read by what joins elements of several sizes."""
+    readers = [use.op for use in items.uses]
+    return any("Concat" in op.type_name or (op.kind == "tf.Identity" and _joins(op.output)) for op in readers)
 
 
 @rule("tf.If")

@@ -13,6 +13,7 @@ from regraft.ir import UNKNOWN, Builder, DType, Graph, Shape, TensorType, Value,
 from regraft.passes.rules import rule
 from regraft.passes.tensorflow.common import scalar, size_of, to_int64, vector
 from regraft.passes.tensorflow.node import TensorFlowNode
+from regraft.passes.tracing import plain, uncast
 
 FRESH = "fresh-list"
 """In the provenance of a sequence: nothing has been written to it."""
@@ -291,22 +292,3 @@ def _is_length(value: Value, items: Value) -> bool:
         return False
     bounds = [v.array for v in part.op.inputs[1:3] if v is not None and v.array is not None]
     return [b.tolist() for b in bounds] == [[0], [1]]
-
-
-def plain(value: Value) -> Value:
-    """The value behind Identities."""
-    while value.op.kind == "onnx.Identity" and value.op.inputs[0] is not None:
-        value = value.op.inputs[0]
-    return value
-
-
-def uncast(value: Value) -> Value:
-    """The value behind Casts, Identities and reshapes of single numbers."""
-    while value.op.kind in ("onnx.Cast", "onnx.Identity") or (
-        value.op.kind in ("onnx.Reshape", "onnx.Unsqueeze") and value.static_shape in ((), (1,))
-    ):
-        behind = value.op.inputs[0]
-        if behind is None:
-            break
-        value = behind
-    return value

@@ -1,38 +1,93 @@
-"""Loops over rows: lists that a loop only fills in order become ONNX's scan outputs, lists that it only reads a Gather.
+"""Lists that a loop fills or reads without sequences: scan outputs, variables and a Gather.
 
 list = reserve(n)                                                rows = Loop(... scan output: x)
-for i in 0 .. n-1: list[i] = x; y = other[i]              =>         y = Gather(tensor of other, i)
-stack(list)                                                      rows
+for i in 0 .. m-1: list[i] = x; y = other[i]              =>         y = Gather(tensor of other, i)
+stack(list)                                                      rows, and n - m rows of zeros
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from regraft.ir import Builder, Graph, Op, Value, capture
-from regraft.passes.tensorflow.lists import FRESH, plain, rows_of, uncast
+from regraft.ir import Builder, DType, Graph, Op, Value, capture, widen
+from regraft.passes.tensorflow.lists import FRESH, element, rows_of
+from regraft.passes.tracing import plain, uncast
 
 _DEPTH = 8
 """How far back two values are compared op by op."""
 
 
-def scan_outputs(body: Graph, cond: Graph, initial: Sequence[Value], captures: Mapping[int, Value]) -> dict[int, Value]:
-    """By number of the loop's variables: the lists that may be scan outputs, and what is written in each round.
+@dataclass(frozen=True)
+class Filled:
+    """A list that a loop fills: what it writes in each round, and how many places there are beside the rounds.
 
-    Such a list is new, as long as the loop runs, and in the body only written, at the place of a counter from 0.
+    `size` is None where all places are filled, else the number of places.
+    """
+
+    item: Value
+    size: Value | None
+
+    @property
+    def alike(self) -> bool:
+        """Whether all elements are known to have one shape."""
+        return self.item.static_shape is not None
+
+    def stacked(self, build: Builder, rows: Value) -> Value:
+        """The elements as a tensor, of which the loop gave the first `rows`; the others are zeros."""
+        if self.size is None:
+            return rows
+        places = build.Reshape(build.Cast(self.size, to=DType.I64), [1])
+        missing = build.Sub(places, build.Shape(rows, start=0, end=1))
+        rank = len(rows.shape or ())
+        pads = build.Concat(np.zeros(rank, np.int64), missing, np.zeros(rank - 1, np.int64), axis=0)
+        return build.Pad(rows, pads)
+
+
+def scan_outputs(
+    body: Graph, cond: Graph, initial: Sequence[Value], captures: Mapping[int, Value]
+) -> dict[int, Filled]:
+    """By number of the loop's variables: the lists that may be scan outputs.
+
+    Such a list is new and in the body only written, at the place of a counter from 0. TensorFlow itself fails where
+    the loop has more rounds than the list has places.
     """
     counters = {i for i, value in enumerate(initial) if _counts_up(body, i, value)}
     limits = _limits(cond, counters, captures)
+    found: dict[int, Filled] = {}
+    for index, value in enumerate(initial):
+        size = _size(value)
+        if size is None or cond.users(cond.inputs[index]):
+            continue
+        item = _written(body, index, counters)
+        if item is None or item.rank is None:
+            continue
+        full = bool(limits) and all(_same(size, limit, _DEPTH) for limit in limits)
+        if full or item.dtype is not DType.STRING:
+            found[index] = Filled(item, None if full else size)
+    return found
+
+
+def single_elements(build: Builder, body: Graph, cond: Graph, initial: Sequence[Value]) -> dict[int, Value]:
+    """By number of the loop's variables: lists of which only the element at 0 is written, again and again.
+
+    Each is made a tensor, in both graphs, and its first value returned. Keras keeps a layer's last result in such a list.
+    """
     found: dict[int, Value] = {}
     for index, value in enumerate(initial):
         size = _size(value)
-        if not limits or size is None or cond.users(cond.inputs[index]):
+        if size is None or size.array is None or size.array.size != 1 or int(size.array.reshape(-1)[0]) != 1:
             continue
-        item = _written(body, index, counters)
-        if item is not None and all(_same(size, limit, _DEPTH) for limit in limits):
-            found[index] = item
+        item = _written(body, index, None) if not cond.users(cond.inputs[index]) else None
+        if item is None:
+            continue
+        body.set_input(body.outputs[index], 0, item)
+        body.erase_unused()
+        found[index] = element(build, value, build.constant(np.asarray(0, np.int64)))
+        for inside in (body.inputs[index], cond.inputs[index]):
+            inside.output.type = inside.attrs["type"] = widen(found[index].type, item.type)
     return found
 
 
@@ -121,8 +176,11 @@ def _size(items: Value) -> Value | None:
     return shape.op.inputs[0] if shape.op.kind == "onnx.Concat" else shape
 
 
-def _written(body: Graph, index: int, counters: Collection[int]) -> Value | None:
-    """What the body puts into a list at the place of a counter, when that is all that it does with the list."""
+def _written(body: Graph, index: int, counters: Collection[int] | None) -> Value | None:
+    """What the body puts into a list at the place of a counter, when that is all that it does with the list.
+
+    The place is 0 instead where there are no counters.
+    """
     written = body.outputs[index].inputs[0]
     after = None if written is None else plain(written)
     if after is None or after.op.kind != "onnx.SequenceInsert" or len(body.uses(after)) != 1:
@@ -131,7 +189,10 @@ def _written(body: Graph, index: int, counters: Collection[int]) -> Value | None
     if rest is None or place is None or rest.op.kind != "onnx.SequenceErase" or len(body.uses(rest)) != 1:
         return None
     own = body.inputs[index].output
-    at_counter = uncast(place) in {body.inputs[i].output for i in counters}
+    if counters is None:
+        at_counter = place.array is not None and not place.array.any()
+    else:
+        at_counter = uncast(place) in {body.inputs[i].output for i in counters}
     same_place = rest.op.inputs == (own, place)
     return item if same_place and at_counter and len(body.uses(own)) == 1 else None
 
