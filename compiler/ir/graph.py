@@ -162,7 +162,7 @@ class Op(Attributes):
 
 
 class _Edges(nx.MultiDiGraph):  # type: ignore[type-arg]
-    """Ops and what reads what. The two tables are networkx's own, without its views: they are looked at all the time."""
+    """Ops and what reads what. The tables are networkx's own, without views around them."""
 
     @property
     def producers(self) -> dict[Op, dict[Op, dict[int, dict[str, int]]]]:
