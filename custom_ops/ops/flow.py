@@ -24,14 +24,17 @@ def _infer_correlation(
     if len(x.shape) != 4:
         raise InferenceError(f"Correlation compares maps of rank 4, not {x}")
     pad, stride = op.integer("pad", 0), op.integer("stride_1", 1)
-    displacement = op.integer("max_displacement")
-    border = displacement + (op.integer("kernel_size") - 1) // 2
-    side = 2 * (displacement // op.integer("stride_2", 1)) + 1
-    height, width = (_correlated(size, pad, border, stride) for size in x.shape[2:])
+    displacement, half = op.integer("max_displacement"), (op.integer("kernel_size") - 1) // 2
+    radius, vertical = displacement // op.integer("stride_2", 1), not op.integer("one_dimensional", 0)
+    columns = radius + 1 if op.integer("one_sided", 0) else 2 * radius + 1
+    height = _correlated(x.shape[2], pad * vertical, displacement * vertical + half, stride)
+    width = _correlated(x.shape[3], pad, displacement + half, stride)
     for size in (height, width):
         if isinstance(size, int) and size < 1:
-            raise InferenceError(f"Correlation's window of {2 * border + 1} does not fit into {x} with pad {pad}")
-    return [TensorType(x.dtype, (x.shape[0], side * side, height, width))]
+            raise InferenceError(
+                f"Correlation's window of {2 * (displacement + half) + 1} does not fit into {x} with pad {pad}"
+            )
+    return [TensorType(x.dtype, (x.shape[0], columns * (columns if vertical else 1), height, width))]
 
 
 def _infer_warped(
@@ -52,9 +55,11 @@ CORRELATION = OPS.add(
             "stride_1": "int",
             "stride_2": "int",
             "correlation_type": "int",
+            "one_dimensional": "int",
+            "one_sided": "int",
         },
         body=correlation,
-        source="FlowNet2's correlation_layer.cu",
+        source="FlowNet2's correlation_layer.cu and correlation_layer1d.cu",
     )
 )
 FLOW_WARP = OPS.add(

@@ -7,7 +7,7 @@ from regraft.ir import UNKNOWN, Builder, DType, Graph, TensorType, Value
 
 SUBTRACT = 1
 MAP = TensorType(DType.F32, (UNKNOWN,) * 4)
-ONE = TensorType(DType.I64, (1,))
+ONE, TWO = TensorType(DType.I64, (1,)), TensorType(DType.I64, (2,))
 
 
 def correlation(
@@ -21,37 +21,46 @@ def correlation(
     stride_1: Attribute,
     stride_2: Attribute,
     correlation_type: Attribute,
+    one_dimensional: Attribute,
+    one_sided: Attribute,
 ) -> Value:
-    """Patches of the padded a and b, b displaced, multiplied (or subtracted) and averaged; a channel a displacement."""
+    """Patches of the padded a and b, b displaced, multiplied (or subtracted) and averaged; a channel a displacement.
+
+    In the one-dimensional form along rows only, one-sided to the right only.
+    """
+    vertical = build.Sub([1], integer(build, one_dimensional))
     margin, kernel, most = integer(build, pad), integer(build, kernel_size), integer(build, max_displacement)
     step, stride = integer(build, stride_1), integer(build, stride_2)
-    around = build.Concat([0, 0], margin, margin, [0, 0], margin, margin, axis=0)
+    margin_y, most_y = (build.Mul(v, vertical) for v in (margin, most))
+    around = build.Concat([0, 0], margin_y, margin, [0, 0], margin_y, margin, axis=0)
     padded = [build.Pad(v, around) for v in (a, b)]
-    border = build.Add(build.Mul(most, [2]), build.Sub(kernel, [1]))
     lengths = []
-    for axis in (2, 3):
+    for axis, displacement in ((2, most_y), (3, most)):
+        border = build.Add(build.Mul(displacement, [2]), build.Sub(kernel, [1]))
         reach = build.Sub(dim(build, padded[0], axis), border)
         places = build.Div(build.Sub(build.Add(reach, step), [1]), step)
         lengths.append(build.Add(build.Mul(build.Sub(places, [1]), step), kernel))
     size = build.Concat(*lengths, axis=0)
-    start = build.Concat(most, most, axis=0)
+    start = build.Concat(most_y, most, axis=0)
     fixed = build.Slice(padded[0], start, build.Add(start, size), [2, 3])
     ones = build.Expand(float32(build, 1), shape(build, 1, 1, kernel, kernel))
     radius = build.Div(most, stride)
-    grid = build.Add(build.Mul(radius, [2]), [1])
+    left = build.Mul(radius, build.Sub([1], integer(build, one_sided)))
+    grid = build.Add(build.Add(left, radius), [1])
+    first = build.Concat(build.Mul(radius, vertical), left, axis=0)
     area = build.Cast(build.Mul(build.Mul(kernel, kernel), dim(build, a, 1)), to=DType.F32)
     sums = _displaced(
         build,
-        build.Mul(grid, grid),
+        build.Where(build.Cast(vertical, to=DType.BOOL), build.Mul(grid, grid), grid),
         {
             "fixed": (fixed, MAP),
             "moved": (padded[1], MAP),
-            "size": (size, TensorType(DType.I64, (2,))),
+            "size": (size, TWO),
             "ones": (ones, MAP),
             "grid": (grid, ONE),
-            "radius": (radius, ONE),
+            "first": (first, TWO),
             "stride": (stride, ONE),
-            "most": (most, ONE),
+            "start": (start, TWO),
             "step": (step, ONE),
             "type": (integer(build, correlation_type), ONE),
         },
@@ -85,16 +94,16 @@ def _sums(
     size: Value,
     ones: Value,
     grid: Value,
-    radius: Value,
+    first: Value,
     stride: Value,
-    most: Value,
+    start: Value,
     step: Value,
     type: Value,
 ) -> Value:
     """(N, H', W') of one displacement: sums over channels and patches."""
     place = build.Concat(build.Div(index, grid), build.Mod(index, grid), axis=0)
-    start = build.Add(most, build.Mul(build.Sub(place, radius), stride))
-    other = build.Slice(moved, start, build.Add(start, size), [2, 3])
+    there = build.Add(start, build.Mul(build.Sub(place, first), stride))
+    other = build.Slice(moved, there, build.Add(there, size), [2, 3])
     each = build.Where(build.Equal(type, [SUBTRACT]), build.Abs(build.Sub(fixed, other)), build.Mul(fixed, other))
     total = build.Unsqueeze(reduce(build, "ReduceSum", each, [1]), [1])
     patches = build.Conv(total, ones)

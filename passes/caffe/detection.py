@@ -11,31 +11,38 @@ import numpy as np
 from regraft.ir import UNKNOWN, Builder, DType, Value
 from regraft.passes.caffe.common import indices, keep, known_shape, product, reduce, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
+from regraft.passes.caffe.yolo import region_detection_output
 from regraft.passes.rules import rule
 
 CODE_TYPES = {"CORNER": 1, "CENTER_SIZE": 2, "CORNER_SIZE": 3}
 ROI = 5
 LOWEST = float(np.finfo(np.float32).min)
+NOT_SSDS = {"objectness_score": None, "input_height": None, "normalized": True, "normalized_bbox": True, "clip": False}
+"""Fields of OpenVINO's and OpenCV's layers, and the values with which those are SSD's."""
 YOLO_FIELDS = ("side", "num_box", "coords", "nms_threshold", "biases")
 
 
 @rule("caffe.DetectionOutput")
-def detection_output(layer: CaffeLayer, build: Builder, loc: Value, conf: Value, priors: Value) -> Value:
+def detection_output(layer: CaffeLayer, build: Builder, *bottoms: Value) -> Value:
     """Boxes decoded against priors, suppressed class by class, the best kept.
 
     loc: (N, 4 * P * classes), conf: (N, num_classes * P), priors: (1, 2, 4 * P). Top: (1, 1, rows, 7), a row being
     image, label, score, xmin, ymin, xmax, ymax, by image, label and falling score; N rows of -1 when nothing is found.
-    Of several rows of priors the first is for all images. Source: SSD's detection_output_layer.cpp.
+    Of several rows of priors the first is for all images. With a single bottom it is gklz' YOLO v2 layer of that name.
+    Source: SSD's detection_output_layer.cpp.
     """
-    for field in YOLO_FIELDS:
-        if layer.has(field):
-            raise layer.refuse(
-                f"{field} is a field of YOLO v2's layer of the same name, which is not supported", field=field
-            )
-    for field, harmless in (("objectness_score", None), ("input_height", None), ("normalized", True)):
-        layer.refuse_unless(field, harmless)
     if layer.attrs.get("num_classes") is None:
         raise layer.refuse("has no num_classes", field="num_classes")
+    if len(bottoms) == 1:
+        return region_detection_output(layer, build, bottoms[0])
+    if len(bottoms) != 3:
+        raise layer.refuse(f"has {len(bottoms)} bottoms: locations, confidences and priors are needed")
+    loc, conf, priors = bottoms
+    for field in YOLO_FIELDS:
+        if layer.has(field):
+            raise layer.refuse(f"{field} is a field of YOLO v2's layer of the same name, of one bottom", field=field)
+    for field, harmless in NOT_SSDS.items():
+        layer.refuse_unless(field, harmless)
     nms = _nested(layer, "nms_param")
     if nms.get("soft_nms"):
         raise layer.refuse("soft_nms is not supported", field="nms_param")

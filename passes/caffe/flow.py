@@ -9,16 +9,26 @@ from regraft.passes.rules import rule
 TYPES = {"MULTIPLY": 0, "SUBTRACT": 1}
 
 
-@rule("caffe.Correlation")
+@rule("caffe.Correlation", "caffe.Correlation1D")
 def correlation(layer: CaffeLayer, build: Builder, a: Value, b: Value) -> Value:
     """How a patch around each place of a compares with patches of b around it, one channel a displacement.
 
-    a, b: (N, C, H, W). Top: (N, (2 * max_displacement / stride_2 + 1) ** 2, H', W').
-    Source: FlowNet2's correlation_layer.cu; it reads do_abs and does nothing with it.
+    a, b: (N, C, H, W). Top: (N, (2 * max_displacement / stride_2 + 1) ** 2, H', W'). Correlation1D looks along rows
+    only, and with single_direction 1 to the right only.
+    Source: FlowNet2's correlation_layer.cu, correlation_layer1d.cu; they read do_abs and do nothing with it.
     """
+    one_dimensional = layer.op.type_name == "Correlation1D"
+    layer.image(a)
     if not shapes_agree(a.shape, b.shape):
         raise layer.refuse(f"its bottoms have different shapes: {a.type} and {b.type}")
-    layer.refuse_unless("single_direction", 0)
+    if layer.integer("single_direction") not in ((0, 1) if one_dimensional else (0,)):
+        raise layer.refuse(
+            f"single_direction {layer.integer('single_direction')} is not supported: to the left FlowNet2 reads before "
+            "its bottom"
+            if one_dimensional
+            else "single_direction is for Correlation1D only",
+            field="single_direction",
+        )
     for field in ("kernel_size", "max_displacement"):
         if layer.given(field) is None:
             raise layer.refuse(f"has no {field}: it is required", field=field)
@@ -34,6 +44,8 @@ def correlation(layer: CaffeLayer, build: Builder, a: Value, b: Value) -> Value:
         stride_1=layer.integer("stride_1"),
         stride_2=layer.integer("stride_2"),
         correlation_type=TYPES[layer.text("correlation_type")],
+        one_dimensional=int(one_dimensional),
+        one_sided=int(layer.integer("single_direction") == 1),
     )
 
 

@@ -254,6 +254,32 @@ def test_correlation(pad: int, kernel: int, most: int, stride_1: int, stride_2: 
     anywhere("Correlation", case("", params, a, b), out, tmp_path, 2e-6)
 
 
+@pytest.mark.parametrize("direction", [0, 1])
+@pytest.mark.parametrize(("pad", "kernel", "most", "stride_1", "stride_2"), [(4, 1, 4, 1, 1), (3, 3, 4, 2, 2)])
+@pytest.mark.parametrize("kind", ["MULTIPLY", "SUBTRACT"])
+def test_correlation_1d(
+    direction: int, pad: int, kernel: int, most: int, stride_1: int, stride_2: int, kind: str, tmp_path: Path
+) -> None:
+    """Padding and displacements in width only."""
+    a, b = numbers(2, 3, 6, 9), numbers(2, 3, 6, 9, seed=1)
+    padded = [np.pad(v, ((0, 0), (0, 0), (0, 0), (pad, pad))).astype(np.float64) for v in (a, b)]
+    radius, half = most // stride_2, (kernel - 1) // 2
+    height = math.ceil((6 - 2 * half) / stride_1)
+    width = math.ceil((9 + 2 * pad - 2 * (most + half)) / stride_1)
+    shifts = [i * stride_2 for i in range(0 if direction else -radius, radius + 1)]
+    out = np.zeros((2, len(shifts), height, width), np.float32)
+    for n, channel, y, x in np.ndindex(*out.shape):
+        x1, y1 = x * stride_1 + most, y * stride_1
+        x2 = x1 + shifts[channel]
+        one, two = (v[n, :, y1 : y1 + kernel, s : s + kernel] for v, s in zip(padded, (x1, x2), strict=True))
+        out[n, channel, y, x] = (one * two if kind == "MULTIPLY" else np.abs(one - two)).mean()
+    params = (
+        f"correlation_param {{ pad: {pad} kernel_size: {kernel} max_displacement: {most} stride_1: {stride_1} "
+        f"stride_2: {stride_2} correlation_type: {kind} single_direction: {direction} }}"
+    )
+    anywhere("Correlation1D", case("", params, a, b), out, tmp_path, 2e-6)
+
+
 def test_flow_warp(tmp_path: Path) -> None:
     image, flow = numbers(1, 2, 6, 7), np.zeros((1, 2, 6, 7), np.float32)
     flow[:, 0], flow[:, 1] = 1.25, 2
@@ -294,8 +320,30 @@ REFUSED: list[tuple[str, Case, str]] = [
     (
         "DetectionOutput",
         case("", "detection_output_param { num_classes: 2 side: 13 }", numbers(1, 8), numbers(1, 4), PRIOR),
-        "side is a field of YOLO v2's layer of the same name",
+        "side is a field of YOLO v2's layer of the same name, of one bottom",
     ),
+    (
+        "Correlation1D",
+        case("", "correlation_param { kernel_size: 1 max_displacement: 1 single_direction: -1 }", FEATURE, FEATURE),
+        "single_direction -1 is not supported: to the left",
+    ),
+    ("FlowWarp", case("", "", FEATURE, numbers(1, 3, 3, 4)), "two numbers of flow a pixel"),
+    (
+        "DetectionOutput",
+        case("", "detection_output_param { num_classes: 3 }", numbers(1, 8), numbers(1, 4), PRIOR),
+        "its 2 priors need 6 numbers",
+    ),
+    (
+        "DetectionOutput",
+        case("", "detection_output_param { num_classes: 2 clip: true }", numbers(1, 8), numbers(1, 4), PRIOR),
+        "clip True is not supported",
+    ),
+    (
+        "DetectionOutput",
+        case("", "detection_output_param { num_classes: 2 }", numbers(1, 8), numbers(1, 4)),
+        "has 2 bottoms",
+    ),
+    ("ROIPooling", case("", "roi_pooling_param { pooled_h: 1 pooled_w: 1 }", FEATURE, numbers(2, 4)), "regions of 5"),
     ("ROIAlign", case("", "roi_align_param { pooled_h: 2 pooled_w: 2 }", IMAGE, numbers(2, 5)), "in different forks"),
     ("PSROIPooling", case("", "psroi_pooling_param { output_dim: 2 }", IMAGE, numbers(2, 5)), "has no spatial_scale"),
 ]

@@ -88,6 +88,7 @@ ELTWISE = [
     ("eltwise_param { coeff: 2 coeff: -1 coeff: 0.5 }", 2 * A - B + np.float32(0.5) * C),
     ("eltwise_param { operation: PROD }", A * B * C),
     ("eltwise_param { operation: MAX }", np.maximum(np.maximum(A, B), C)),
+    ("eltwise_param { operation: MAX coeff: 2 coeff: 1 coeff: 1 }", np.maximum(np.maximum(A, B), C)),
     ("eltwise_param { operation: MIN }", np.minimum(np.minimum(A, B), C)),
 ]
 

@@ -1,4 +1,4 @@
-"""MobileNet-YOLO's detection outputs and the unpooling layers, against loops."""
+"""YOLO's detection outputs and the unpooling layers, against loops."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import caffe_reference as reference
 import numpy as np
 import pytest
-from caffe_cases import Array, Case, case, check, numbers, refused
+from caffe_cases import Array, Case, anywhere, case, check, numbers, refused
 
 BIASES = [(1.1, 1.9), (3.2, 2.4), (12.0, 20.0), (30.0, 14.0)]
 CLASSES = 3
@@ -85,6 +85,50 @@ def test_yolov3(confidence: float, tmp_path: Any) -> None:
     check("Yolov3DetectionOutput", case("", params, *xs), rows(found, 0.45, 1), tmp_path, rtol=5e-6)
 
 
+def clipped(box: list[float]) -> list[float]:
+    """A box (x, y, w, h) cut at the picture's border."""
+    x, y, w, h = box
+    x1, y1, x2, y2 = max(x - w / 2, 0), max(y - h / 2, 0), min(x + w / 2, 1), min(y + h / 2, 1)
+    return [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]
+
+
+@pytest.mark.parametrize("confidence", [0.25, 1.5])
+def test_gklz_detection_output(confidence: float, tmp_path: Any) -> None:
+    """In order of place, not of score; a class counts from 0; middle and size in the row."""
+    x = numbers(1, 2 * (5 + CLASSES), 4, 4)
+    kept: list[tuple[float, int, list[float]]] = []
+    for objectness, v, box in boxes(x, BIASES[:2], 1):
+        p = np.exp(v - v.max()) / np.exp(v - v.max()).sum()
+        score = objectness * p.max()
+        if score >= confidence and all(overlap(clipped(k[2]), clipped(box)) < 0.4 for k in kept):
+            kept.append((score, int(p.argmax()), box))
+    found = [[0, c, s, *box] for s, c, box in kept]
+    assert (len(found) > 2) == (confidence < 1)
+    expected = np.asarray(found or [[0, *[-1] * 6]], np.float32)[None, None]
+    biases = " ".join(f"biases: {v}" for pair in BIASES[:2] for v in pair)
+    params = (
+        f"detection_output_param {{ side: 4 num_classes: {CLASSES} num_box: 2 confidence_threshold: {confidence} "
+        f"nms_threshold: 0.4 {biases} }}"
+    )
+    anywhere("DetectionOutput", case("", params, x), expected, tmp_path, 5e-6)
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_region_yolo(softmax: bool, tmp_path: Any) -> None:
+    x = numbers(2, 2 * (5 + CLASSES), 3, 4)
+    out = x.reshape(2, 2, 5 + CLASSES, 3, 4).astype(np.float64)
+    out[:, :, [0, 1, 4]] = sigmoid(out[:, :, [0, 1, 4]])
+    if softmax:
+        e = np.exp(out[:, :, 5:])
+        out[:, :, 5:] = e / e.sum(2, keepdims=True)
+    else:
+        out[:, :, 5:] = sigmoid(out[:, :, 5:])
+    expected = out.reshape((2, -1) if softmax else x.shape).astype(np.float32)
+    which = "num: 2" if softmax else "do_softmax: false num: 9 mask: 3 mask: 4"
+    params = f"region_yolo_param {{ classes: {CLASSES} coords: 4 {which} anchors: 1.5 anchors: 2 }}"
+    anywhere("RegionYolo", case("", params, x), expected, tmp_path, 2e-6)
+
+
 def test_unpooling(tmp_path: Any) -> None:
     x = numbers(2, 3, 6, 8)
     best, mask = reference.pool(x, "MAX", kernel=(2, 2), stride=(2, 2))
@@ -100,6 +144,12 @@ def test_unpooling(tmp_path: Any) -> None:
 
 REFUSED: list[tuple[str, Case, str]] = [
     ("YoloDetectionOutput", case("", "", numbers(1, 125, 3, 3)), "has 0 biases for 5 boxes"),
+    ("RegionYolo", case("", "region_yolo_param { num: 2 }", numbers(1, 25, 3, 3)), "needs 2 times 25 channels"),
+    (
+        "DetectionOutput",
+        case("", "detection_output_param { num_classes: 20 }", numbers(2, 125, 3, 3)),
+        "takes one picture at a time",
+    ),
     ("Unpooling", case("", "unpooling_param { unpool: AVE kernel_size: 2 }", numbers(1, 1, 2, 2)), "unpool AVE is not"),
 ]
 
