@@ -73,7 +73,7 @@ def scan_outputs(
 def single_elements(build: Builder, body: Graph, cond: Graph, initial: Sequence[Value]) -> dict[int, Value]:
     """By number of the loop's variables: lists of which only the element at 0 is written, again and again.
 
-    Each is made a tensor, in both graphs, and its first value returned. Keras keeps a layer's last result in such a list.
+    Each is made a tensor, in both graphs, and its first value returned. Keras keeps its last result in such a list.
     """
     found: dict[int, Value] = {}
     for index, value in enumerate(initial):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regraft.ir import Array, Op, Value
-from regraft.passes.fuse.recurrent.affine import Affine, AffineReader
+from regraft.ir import Op, Value
+from regraft.passes.fuse.recurrent.affine import Affine, AffineReader, Numbers
 from regraft.passes.tracing import plain
 
 _PLAIN = frozenset({"Relu", "Sigmoid", "Softplus", "Softsign", "Tanh"})
@@ -59,7 +59,7 @@ def gate(reader: AffineReader, value: Value) -> tuple[Activation, Affine] | None
 
 def _clipped(reader: AffineReader, op: Op) -> tuple[Activation, Value] | None:
     """Clip(x, 0, n) / n, which is the HardSigmoid of alpha 1 / n and beta 0."""
-    factor: Array | None = np.asarray(1.0)
+    factor: Numbers | None = np.asarray(1.0)
     clip: Value | None = op.outputs[0]
     if op.kind == "onnx.Mul":
         left, right = op.inputs

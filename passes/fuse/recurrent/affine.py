@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from regraft.ir import Array, Op, Value
 from regraft.passes.tracing import plain
+
+Numbers = npt.NDArray[np.float64]
 
 _DEEPEST = 60
 """How many ops a sum may be deep."""
@@ -26,10 +29,10 @@ class Affine:
     it element by element. All numbers are float64.
     """
 
-    terms: dict[Value, Array]
-    bias: Array
+    terms: dict[Value, Numbers]
+    bias: Numbers
 
-    def factor(self, value: Value) -> Array | None:
+    def factor(self, value: Value) -> Numbers | None:
         """The factor of a value."""
         return self.terms.get(value)
 
@@ -37,13 +40,13 @@ class Affine:
         """Whether nothing but these values goes in."""
         return self.terms.keys() <= set(values)
 
-    def scaled(self, factor: Array) -> Affine | None:
+    def scaled(self, factor: Numbers) -> Affine | None:
         """Its product with a constant that is as wide as it is."""
         made = Affine({v: np.asarray(f * factor) for v, f in self.terms.items()}, np.asarray(self.bias * factor))
         same = all(new.ndim == max(old.ndim, factor.ndim) for new, old in zip(*_factors(made, self), strict=True))
         return made if same else None
 
-    def times(self, matrix: Array) -> Affine:
+    def times(self, matrix: Numbers) -> Affine:
         """Its product with a matrix from the right."""
         terms = {v: f @ matrix if f.ndim == 2 else np.asarray(f)[..., None] * matrix for v, f in self.terms.items()}
         bias = np.broadcast_to(self.bias, matrix.shape[:1]) @ matrix
@@ -66,7 +69,7 @@ class Affine:
         return Affine(terms, np.asarray(self.bias + other.bias))
 
 
-def _factors(one: Affine, other: Affine) -> tuple[list[Array], list[Array]]:
+def _factors(one: Affine, other: Affine) -> tuple[list[Numbers], list[Numbers]]:
     return list(one.terms.values()), list(other.terms.values())
 
 
@@ -89,7 +92,7 @@ class AffineReader:
             self._known[value] = found or Affine({value: np.asarray(1.0)}, np.asarray(0.0))
         return self._known[value]
 
-    def constant(self, value: Value | None) -> Array | None:
+    def constant(self, value: Value | None) -> Numbers | None:
         """A constant that is a number or a row of them, as float64 of rank 0 or 1."""
         array = None if value is None else self.array(value)
         if array is None or array.dtype.kind not in "fiu" or array.size != max(array.shape, default=1):
@@ -155,7 +158,7 @@ class AffineReader:
         if x is None or not arrays or any(a is None for a in arrays):
             return None
         if op.kind == "onnx.Split":
-            ends = np.cumsum(arrays[0])
+            ends = np.cumsum(np.asarray(arrays[0], np.int64))
             first = int(ends[index - 1]) if index else 0
             return (first, int(ends[index])) if _last(x, op.integer("axis", 0)) else None
         numbers = [int(a.reshape(-1)[0]) for a in arrays if a is not None and a.size == 1]
@@ -165,16 +168,16 @@ class AffineReader:
         return slice(*numbers[:2]).indices(width)[:2] if numbers[3:] in ([], [1]) else None
 
     def _product(self, x: Value, weights: Value, depth: int, *, transposed: bool = False) -> Affine | None:
-        matrix = self.array(weights)
-        if matrix is None or matrix.ndim != 2 or x.rank not in (None, 2):
+        array = self.array(weights)
+        if array is None or array.ndim != 2 or x.rank not in (None, 2):
             return None
-        matrix = np.asarray(matrix.T if transposed else matrix, np.float64)
+        matrix = np.asarray(array.T if transposed else array, np.float64)
         x = plain(x)
         if x.op.kind != "onnx.Concat" or not _last(x, x.op.integer("axis")):
             return self.read(x, depth).times(matrix)
         return self._joined([v for v in x.op.inputs if v is not None], matrix, depth)
 
-    def _joined(self, parts: list[Value], matrix: Array, depth: int) -> Affine | None:
+    def _joined(self, parts: list[Value], matrix: Numbers, depth: int) -> Affine | None:
         """concat(a, b, ...) @ matrix, which is a @ its first rows + b @ the next + ..."""
         widths = [self._width(part, depth) for part in parts]
         unknown = [i for i, width in enumerate(widths) if width is None]

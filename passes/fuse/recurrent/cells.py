@@ -13,7 +13,7 @@ import numpy as np
 
 from regraft.ir import Array, Value
 from regraft.passes.fuse.recurrent.activations import IDENTITY, Activation, applied, gate
-from regraft.passes.fuse.recurrent.affine import Affine, AffineReader
+from regraft.passes.fuse.recurrent.affine import Affine, AffineReader, Numbers
 from regraft.passes.tracing import plain
 
 Gate = tuple[Activation, Affine]
@@ -88,7 +88,7 @@ def _lstm_of(x: Value, hidden: State, cell: State, gates: Sequence[Gate], squash
     (first, i), (out, o), (forget, f), (candidate, g) = gates
     if first != forget or out != forget or not g.only(x, hidden.before):
         return None
-    peeps: list[Array | None] = []
+    peeps: list[Numbers | None] = []
     for sums, memory in ((i, cell.before), (o, cell.new), (f, cell.before)):
         if not sums.only(x, hidden.before, memory):
             return None
@@ -153,7 +153,7 @@ def _cell(
     x: Value,
     h: Value,
     gates: Sequence[Affine],
-    bias: Array | None = None,
+    bias: Numbers | None = None,
     *,
     linear_before_reset: bool = False,
 ) -> Cell | None:
@@ -175,7 +175,7 @@ def _cell(
     return Cell(kind, activations, _float(w), _float(r), _float(b), linear_before_reset=linear_before_reset)
 
 
-def _float(array: Array) -> Array:
+def _float(array: Numbers) -> Array:
     return np.ascontiguousarray(array, np.float32)
 
 

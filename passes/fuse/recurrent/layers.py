@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -199,7 +200,7 @@ def _emit(build: Builder, loop: CountedLoop, layer: _Layer, parts: dict[Value, _
 def _operator(build: Builder, layer: _Layer, steps: Steps) -> list[Value]:
     """LSTM, GRU or RNN, for one direction."""
     cell = layer.cell
-    attrs: dict[str, object] = {"hidden_size": cell.units}
+    attrs: dict[str, Any] = {"hidden_size": cell.units}
     if cell.activations != _DEFAULTS[cell.kind]:
         attrs["activations"] = tuple(a.name for a in cell.activations)
         attrs["activation_alpha"] = tuple(a.alpha for a in cell.activations if a.alpha is not None) or None
@@ -253,10 +254,10 @@ def _stand_in(build: Builder, value: Value, old: Value | None) -> Value:
     return build.constant(np.zeros(shape), value.dtype or DType.F32)
 
 
-def _producers(values: Sequence[Value] | object) -> Iterator[Value]:
+def _producers(values: Iterable[Value]) -> Iterator[Value]:
     """The values and all that they are made of."""
     seen: dict[Value, None] = {}
-    stack = list(values)  # type: ignore[call-overload]
+    stack = list(values)
     while stack:
         value = stack.pop()
         if value not in seen:
