@@ -72,7 +72,7 @@ def _lower_all(
         elif found is None:
             failures.missing.append(op)
         elif all(_is_lowered(v, view.handles) for v in op.inputs):
-            _lower(op, found, view, failures, prepare)
+            _lower(op, view.rule(found), view, failures, prepare)
     for op in handles:
         if not graph.users(op):
             graph.erase(op)

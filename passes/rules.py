@@ -62,6 +62,10 @@ class SourceOp(Attributes):
         """The values that are handed to the rule as positional arguments."""
         return self.op.inputs
 
+    def rule(self, found: Rule) -> Rule:
+        """The rule that lowers the op, `found` being the one of its kind."""
+        return found
+
     @property
     def outputs(self) -> int:
         """How many results the rule has to return."""

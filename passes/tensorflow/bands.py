@@ -64,7 +64,7 @@ def _band(node: TensorFlowNode, build: Builder, k: Value) -> _Band:
     if text not in ALIGNMENTS:
         raise node.refuse(f"align {text!r} is not known", field="align")
     numbers = vector(build, k)
-    single = True if k.elements == 1 else None
+    single = True if k.static_shape in ((), (1,)) else None
     if k.array is not None:
         single = bool(k.array.min() == k.array.max())
     low = build.Gather(numbers, _ZERO, axis=0)

@@ -7,6 +7,7 @@ import numpy as np
 from regraft.ir import Builder, DType, Value
 from regraft.passes.rules import rule
 from regraft.passes.tensorflow.common import dtype_of_value
+from regraft.passes.tensorflow.complex_numbers import PARTS, cast_complex
 from regraft.passes.tensorflow.control import truth
 from regraft.passes.tensorflow.node import TensorFlowNode
 
@@ -17,7 +18,9 @@ def cast(node: TensorFlowNode, build: Builder, x: Value) -> Value:
 
     Source: cast_op.h. A float outside the range of an integer type has no defined result in TensorFlow.
     """
-    wanted = node.dtype("DstT")
+    wanted, source = node.dtype("DstT"), node.get("SrcT")
+    if wanted in PARTS or source in PARTS:
+        return cast_complex(build, x, wanted, given=source)
     given = dtype_of_value(node, x)
     if given is wanted:
         return build.Identity(x)

@@ -95,6 +95,18 @@ def computed_in(node: SourceOp, name: str, dtype: DType, *, modular: bool = Fals
     )
 
 
+def float_carrier(node: SourceOp, x: Value) -> DType:
+    """The floating-point type that holds every value of x, for kernels that only move or compare elements."""
+    dtype = dtype_of_value(node, x)
+    if dtype in (DType.F16, DType.F32, DType.F64):
+        return dtype
+    if dtype in (DType.I32, DType.U32):
+        return DType.F64
+    if dtype.size <= 2 and dtype is not DType.BOOL:
+        return DType.F32
+    raise node.refuse(f"ONNX Runtime has no kernel of {node.op.type_name} for {dtype.value}", cure="use float32")
+
+
 def via(build: Builder, dtype: DType, function: Callable[..., Value], *values: Value) -> Value:
     """`function(*values)` computed in `dtype`: values are cast to it, and a result of that type is cast back."""
     original = values[0].dtype

@@ -45,6 +45,19 @@ def complex_(node: TensorFlowNode, build: Builder, real: Value, imaginary: Value
     return joined(build, build.Expand(real, shape), build.Expand(imaginary, shape))
 
 
+def cast_complex(build: Builder, x: Value, wanted: DType, *, given: DType) -> Value:
+    """From or to complex numbers: real numbers get an imaginary part of 0, and real element types the real part.
+
+    Source: cast_op.h, cast_op_impl_complex64.cc.
+    """
+    part = PARTS.get(wanted, wanted)
+    if given in PARTS:
+        value = pair(build, x)
+        return build.Cast(value if wanted in PARTS else parts(build, value)[0], to=part)
+    real = build.Cast(x, to=part)
+    return joined(build, real, build.Expand(zero(build, real), build.Shape(real)))
+
+
 @rule("tf.Real")
 def real(node: TensorFlowNode, build: Builder, x: Value) -> Value:
     """The real part. Source: cwise_op_real.cc."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from regraft.ir import Array, DType, Value
-from regraft.passes.rules import SourceOp
+from regraft.passes.rules import Rule, SourceOp
 
 COMPLEX = (DType.C64, DType.C128)
 _PAIRS = """
-Angle Complex ComplexAbs Conj ConjugateTranspose FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D Imag RFFT
-RFFT2D RFFT3D Real Add AddN AddV2 Identity IdentityN Neg StopGradient Sub
+Angle Cast Complex ComplexAbs Conj ConjugateTranspose FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D Imag
+RFFT RFFT2D RFFT3D Real
 """
 KNOWS_PAIRS = frozenset(_PAIRS.split())
-"""Ops that are right on complex numbers as pairs: those of `complex_numbers`, and those that work part by part."""
+"""Ops whose own rules are right on complex numbers as pairs."""
+COMPLEX_RULES: dict[str, Callable[..., Any]] = {}
+"""What further ops do where their `T` is complex, by kind; filled by `complex_arithmetic`."""
 
 
 class TensorFlowNode(SourceOp):
@@ -33,11 +37,21 @@ class TensorFlowNode(SourceOp):
             Refusal: they are complex numbers that the op's rule does not know, or that the user would have to feed.
         """
         inputs = super().arguments
-        if any(value in COMPLEX for value in self.attrs.values()) and self.op.type_name not in KNOWS_PAIRS:
+        if self._is_complex and self.op.type_name not in KNOWS_PAIRS and self.op.kind not in COMPLEX_RULES:
             raise self.refuse("it has no lowering for complex numbers", cure="use Real and Imag and compute with both")
         if any(value is not None and value.array is None and value.dtype in COMPLEX for value in inputs):
             raise self.refuse("the graph is fed complex numbers", cure="feed real and imaginary parts to an op Complex")
         return inputs
+
+    @property
+    def _is_complex(self) -> bool:
+        return any(value in COMPLEX for value in self.attrs.values())
+
+    def rule(self, found: Rule) -> Rule:
+        """The rule for complex numbers where the op computes with them, and there is one."""
+        if not self._is_complex or self.op.kind not in COMPLEX_RULES:
+            return found
+        return replace(found, function=COMPLEX_RULES[self.op.kind])
 
     def array(self, value: Value, what: str) -> Array:
         """An input that must be a constant; `what` names it in the error."""

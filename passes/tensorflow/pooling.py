@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from regraft.ir import Builder, Value
 from regraft.passes.rules import rule
 from regraft.passes.tensorflow import images
-from regraft.passes.tensorflow.common import compute
+from regraft.passes.tensorflow.common import KERNELS, dtype_of_value, float_carrier, via
 from regraft.passes.tensorflow.images import Window
 from regraft.passes.tensorflow.node import TensorFlowNode
 
@@ -49,5 +49,8 @@ def _pool(
         sizes = f"a window of {list(kernel)} at strides {list(sliding.strides)}"
         message = f"{sizes} with SAME padding needs to know the image's size"
         raise node.refuse(message, field="padding", cure="give the graph's input shapes")
-    pooled = compute(node, build, kind, moved, kernel_shape=kernel, strides=sliding.strides, **pads)
+    known = dtype_of_value(node, x) in KERNELS[kind]
+    carrier = dtype_of_value(node, x) if known else float_carrier(node, x)
+    attrs = {"kernel_shape": kernel, "strides": sliding.strides, **pads}
+    pooled = via(build, carrier, lambda v: build.many(f"onnx.{kind}", v, **attrs)[0], moved)
     return images.from_channels_first(node, build, pooled, rank)

@@ -15,12 +15,12 @@ from regraft.passes.tensorflow.node import TensorFlowNode
 
 @dataclass(frozen=True)
 class Cut:
-    """`start:end:step` of one axis; a bound is a number, or an int64 vector of one element that the graph computes."""
+    """`start:end:step` of one axis: each a number, or an int64 vector of one element that the graph computes."""
 
     axis: int
     start: int | Value
     end: int | Value
-    step: int = 1
+    step: int | Value = 1
 
 
 @dataclass
@@ -43,7 +43,7 @@ def strided_slice(node: TensorFlowNode, build: Builder, x: Value, begin: Value, 
     begin, end, strides: integer vectors of one length, one element an entry between the brackets.
     Source: util/strided_slice_op.cc, ValidateStridedSliceOp.
     """
-    entries = Entries(node, build, begin, end, node.constant_integers(strides, "strides"))
+    entries = Entries(node, build, begin, end, strides)
     plan = _plan(entries, x)
     y = cut(build, x, plan.cuts)
     gone = sorted([*plan.dropped, *(axis for axis, _ in plan.picked)])
@@ -64,7 +64,8 @@ def cut(build: Builder, x: Value, cuts: Sequence[Cut]) -> Value:
     if not real:
         return x
     axes, steps = [c.axis for c in real], [c.step for c in real]
-    return build.Slice(x, _bounds(build, [c.start for c in real]), _bounds(build, [c.end for c in real]), axes, steps)
+    starts, ends = _bounds(build, [c.start for c in real]), _bounds(build, [c.end for c in real])
+    return build.Slice(x, starts, ends, axes, _bounds(build, steps))
 
 
 def _bounds(build: Builder, bounds: Sequence[int | Value]) -> Value:
@@ -78,12 +79,14 @@ def _bounds(build: Builder, bounds: Sequence[int | Value]) -> Value:
 class Entries:
     """What stands between the brackets: entry i has `begin[i]`, `end[i]`, `strides[i]` and bit i of every mask."""
 
-    def __init__(
-        self, node: TensorFlowNode, build: Builder, begin: Value, end: Value, strides: tuple[int, ...]
-    ) -> None:
+    def __init__(self, node: TensorFlowNode, build: Builder, begin: Value, end: Value, strides: Value) -> None:
         self.node, self.build = node, build
-        self.begin, self.end, self.strides = begin, end, strides
-        if 0 in strides:
+        self.begin, self.end = begin, end
+        count = next((v.static_shape[0] for v in (strides, begin, end) if v.static_shape), None)
+        if count is None:
+            raise node.refuse("the number of its indices is unknown", cure="give the graph's input shapes")
+        self.strides = [_entry(build, strides, i) for i in range(count)]
+        if 0 in [step for step in self.strides if isinstance(step, int)]:
             raise node.refuse("a stride of zero")
 
     def masked(self, mask: str, index: int) -> bool:
@@ -93,10 +96,19 @@ class Entries:
     def cut(self, axis: int, index: int) -> Cut:
         """The entry as a cut of this axis."""
         step = self.strides[index]
-        first, last = (0, INT64_MAX) if step > 0 else (INT64_MAX, INT64_MIN)
+        first, last = self.whole(step)
         start = first if self.masked("begin", index) else _entry(self.build, self.begin, index)
         end = last if self.masked("end", index) else _entry(self.build, self.end, index)
         return Cut(axis, start, end, step)
+
+    def whole(self, step: int | Value) -> tuple[int | Value, int | Value]:
+        """The bounds that take in a whole axis at this step."""
+        if isinstance(step, int):
+            return (0, INT64_MAX) if step > 0 else (INT64_MAX, INT64_MIN)
+        onward = self.build.Greater(step, np.zeros(1, np.int64))
+        ends = ((0, INT64_MAX), (INT64_MAX, INT64_MIN))
+        first, last = (self.build.Where(onward, *(np.array([e], np.int64) for e in pair)) for pair in ends)
+        return first, last
 
     def skipped(self, x: Value, axis: int, index: int) -> int:
         """How many dimensions an ellipsis at this entry stands for."""

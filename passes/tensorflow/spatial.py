@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regraft.ir import Builder, DType, Operand, Value
+from regraft.ir import Builder, Operand, Value
 from regraft.passes.rules import rule
 from regraft.passes.tensorflow import images
-from regraft.passes.tensorflow.common import computed_in, dtype_of_value, to_int64, via
+from regraft.passes.tensorflow.common import computed_in, dtype_of_value, float_carrier, to_int64, via
 from regraft.passes.tensorflow.node import TensorFlowNode
 
 
@@ -21,7 +21,7 @@ def depth_to_space(node: TensorFlowNode, build: Builder, x: Value) -> Value:
     """
     size = node.integer("block_size")
     moved = images.to_channels_first(node, build, x, 4)
-    made = via(build, _carrier(node, x), lambda v: build.DepthToSpace(v, blocksize=size, mode="DCR"), moved)
+    made = via(build, float_carrier(node, x), lambda v: build.DepthToSpace(v, blocksize=size, mode="DCR"), moved)
     return images.from_channels_first(node, build, made, 4)
 
 
@@ -33,7 +33,7 @@ def space_to_depth(node: TensorFlowNode, build: Builder, x: Value) -> Value:
     """
     size = node.integer("block_size")
     moved = images.to_channels_first(node, build, x, 4)
-    made = via(build, _carrier(node, x), lambda v: build.SpaceToDepth(v, blocksize=size), moved)
+    made = via(build, float_carrier(node, x), lambda v: build.SpaceToDepth(v, blocksize=size), moved)
     return images.from_channels_first(node, build, made, 4)
 
 
@@ -41,23 +41,23 @@ def space_to_depth(node: TensorFlowNode, build: Builder, x: Value) -> Value:
 def space_to_batch(node: TensorFlowNode, build: Builder, x: Value, block: Value, paddings: Value) -> Value:
     """Pads the first spatial dimensions, then moves each block's elements into the batch.
 
-    x (N, S1, ..., Sm, rest...); `block` (m) constant; `paddings` (m, 2). Result: (b1 * ... * bm * N, S1' / b1, ...,
-    rest...), the place in the block varying slower than the batch. Source: TensorFlow's spacetobatch_op.cc.
+    x (N, S1, ..., Sm, rest...); `block` (m); `paddings` (m, 2). Result: (b1 * ... * bm * N, S1' / b1, ..., rest...),
+    the place in the block varying slower than the batch. Source: TensorFlow's spacetobatch_op.cc.
     """
-    sizes = node.constant_integers(block, "block shape")
-    rank, count = node.rank(x), len(sizes)
+    sizes = to_int64(build, block)
+    rank, count = node.rank(x), _count(node, block)
     filled = [[0, 0]] * (rank - count - 1)
     padded = pad_constant(node, build, x, build.Concat(*_rows(build, [[0, 0]], paddings, filled), axis=0))
     shape = build.Shape(padded)
     cells = build.Div(_part(build, shape, 1, count + 1), sizes)
-    pairs = [part for i, size in enumerate(sizes) for part in (_part(build, cells, i, i + 1), [size])]
+    pairs = [_part(build, v, i, i + 1) for i in range(count) for v in (cells, sizes)]
     rest = _part(build, shape, count + 1, rank)
     batch = _part(build, shape, 0, 1)
     opened = build.Reshape(padded, _joined(build, [batch, *pairs, rest]))
     places = [2 + 2 * i for i in range(count)]
     order = [*places, 0, *(p - 1 for p in places), *range(2 * count + 1, rank + count)]
     moved = build.Transpose(opened, perm=order)
-    many = build.Mul(batch, [int(np.prod(sizes))])
+    many = build.Mul(batch, build.ReduceProd(sizes, keepdims=1))
     return build.Reshape(moved, _joined(build, [many, cells, rest]))
 
 
@@ -65,18 +65,18 @@ def space_to_batch(node: TensorFlowNode, build: Builder, x: Value, block: Value,
 def batch_to_space(node: TensorFlowNode, build: Builder, x: Value, block: Value, crops: Value) -> Value:
     """The inverse of SpaceToBatchND: the batch's blocks become pixels again, then the borders are cropped.
 
-    x (b1 * ... * bm * N, S1, ..., Sm, rest...); `block` (m) constant; `crops` (m, 2).
+    x (b1 * ... * bm * N, S1, ..., Sm, rest...); `block` (m); `crops` (m, 2).
     Source: TensorFlow's batchtospace_op.cc.
     """
-    sizes = node.constant_integers(block, "block shape")
-    rank, count = node.rank(x), len(sizes)
+    sizes = to_int64(build, block)
+    rank, count = node.rank(x), _count(node, block)
     shape = build.Shape(x)
-    batch = build.Div(_part(build, shape, 0, 1), [int(np.prod(sizes))])
+    batch = build.Div(_part(build, shape, 0, 1), build.ReduceProd(sizes, keepdims=1))
     cells, rest = _part(build, shape, 1, count + 1), _part(build, shape, count + 1, rank)
     opened = build.Reshape(x, _joined(build, [sizes, batch, cells, rest]))
     pairs = [axis for i in range(count) for axis in (count + 1 + i, i)]
     moved = build.Transpose(opened, perm=[count, *pairs, *range(2 * count + 1, rank + count)])
-    whole = build.Mul(cells, list(sizes))
+    whole = build.Mul(cells, sizes)
     closed = build.Reshape(moved, _joined(build, [batch, whole, rest]))
     wide = to_int64(build, crops)
     start, end = (build.Squeeze(build.Slice(wide, [side], [side + 1], [1]), [1]) for side in (0, 1))
@@ -94,7 +94,7 @@ def pad(node: TensorFlowNode, build: Builder, x: Value, paddings: Value, fill: V
 
 @rule("tf.MirrorPad")
 def mirror_pad(node: TensorFlowNode, build: Builder, x: Value, paddings: Value) -> Value:
-    """x continued by its mirror image: without the border (REFLECT) or with it (SYMMETRIC, constant `paddings` only).
+    """x continued by its mirror image: without the border (REFLECT) or with it (SYMMETRIC); `paddings` (rank, 2).
 
     Source: TensorFlow's mirror_pad_op.cc.
     """
@@ -105,8 +105,9 @@ def mirror_pad(node: TensorFlowNode, build: Builder, x: Value, paddings: Value) 
         return via(build, dtype, lambda v: build.Pad(v, flat, mode="reflect"), x)
     if mode != "SYMMETRIC":
         raise node.refuse(f"mode {mode} is not known", field="mode")
-    pairs = node.array(paddings, "paddings").reshape(-1, 2)
-    for axis, (before, after) in enumerate(pairs):
+    if paddings.array is None:
+        return _mirrored(build, x, to_int64(build, paddings), node.rank(x))
+    for axis, (before, after) in enumerate(paddings.array.reshape(-1, 2)):
         x = _symmetric(build, x, axis, int(before), int(after))
     return x
 
@@ -118,18 +119,6 @@ def pad_constant(node: TensorFlowNode, build: Builder, x: Value, pairs: Value, f
     if fill is None:
         return via(build, dtype, lambda v: build.Pad(v, flat), x)
     return via(build, dtype, lambda v, f: build.Pad(v, flat, f), x, fill)
-
-
-def _carrier(node: TensorFlowNode, x: Value) -> DType:
-    """The floating-point type in which ONNX Runtime moves elements of x between space and depth: it has no other."""
-    dtype = dtype_of_value(node, x)
-    if dtype in (DType.F16, DType.F32, DType.F64):
-        return dtype
-    if dtype in (DType.I32, DType.U32):
-        return DType.F64
-    if dtype.size <= 2 and dtype is not DType.BOOL:
-        return DType.F32
-    raise node.refuse(f"ONNX Runtime has no kernel of {node.op.type_name} for {dtype.value}", cure="use float32")
 
 
 def _flat(build: Builder, pairs: Value) -> Value:
@@ -144,6 +133,28 @@ def _symmetric(build: Builder, x: Value, axis: int, before: int, after: int) -> 
     if after:
         pieces.append(build.Slice(x, [-1], [-after - 1], [axis], [-1]))
     return x if len(pieces) == 1 else build.Concat(*pieces, axis=axis)
+
+
+def _mirrored(build: Builder, x: Value, pairs: Value, rank: int) -> Value:
+    """x with symmetric paddings that the graph computes: along each axis the elements in their mirrored order."""
+    zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
+    for axis in range(rank):
+        before, after = (build.Slice(pairs, [axis, side], [axis + 1, side + 1], [0, 1]) for side in (0, 1))
+        before, after = (build.Reshape(v, [1]) for v in (before, after))
+        size = build.Slice(build.Shape(x), [axis], [axis + 1], [0])
+        ends = [build.Squeeze(v, [0]) for v in (build.Neg(before), build.Add(size, after))]
+        places = build.Range(*ends, np.asarray(1, np.int64))
+        places = build.Where(build.Less(places, zero), build.Sub(build.Neg(places), one), places)
+        behind = build.Sub(build.Sub(build.Add(size, size), one), places)
+        x = build.Gather(x, build.Where(build.Less(places, size), places, behind), axis=axis)
+    return x
+
+
+def _count(node: TensorFlowNode, block: Value) -> int:
+    """The number of dimensions that are divided into blocks."""
+    if not block.static_shape:
+        raise node.refuse("the size of its block shape is unknown", cure="give the graph's input shapes")
+    return block.static_shape[0]
 
 
 def _rows(build: Builder, first: Sequence[Sequence[int]], middle: Value, last: Sequence[Sequence[int]]) -> list[Value]:

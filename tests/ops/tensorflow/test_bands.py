@@ -75,7 +75,12 @@ CASES += [
         for _k, _size in (([0, 0], (-1, -1)), ([-1, 1], (-1, 4)), ([-2, -1], (4, -1)), ([1, 1], (-1, -1)))
     ],
     case("MatrixDiagPart of any rank", raw("MatrixDiagPart", _=("input",)), rankless(WIDE)),
-    case("MatrixSetDiag of any rank", raw("MatrixSetDiag", _=("input", "diagonal")), rankless(WIDE), rankless(WIDE[:, :, 0])),
+    case(
+        "MatrixSetDiag of any rank",
+        raw("MatrixSetDiag", _=("input", "diagonal")),
+        rankless(WIDE),
+        rankless(WIDE[:, :, 0]),
+    ),
     case(
         "MatrixDiagPartV3 of a scalar k",
         raw("MatrixDiagPartV3", _=("input", "k"), padding_value=np.int64(0), align="LEFT_LEFT"),
@@ -95,6 +100,7 @@ CASES += [
 ]
 
 
+@pytest.mark.judge
 @pytest.mark.parametrize("each", CASES, ids=str)
 def test_against_tensorflow(each: Case, tmp_path: Path) -> None:
     each.judge(tmp_path)

@@ -58,6 +58,15 @@ def test_window_as_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.judge
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.uint8, np.uint16, np.float64, np.float16])
+def test_max_pool_of_every_type(dtype: Any, tmp_path: Path) -> None:
+    x = numbers(1, 5, 6, 2, dtype=dtype)
+    if dtype is np.int32:
+        x = x * 2**24 + 1  # more than a float32 holds
+    judge(one_op("MaxPool", Feed(x), ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME"), tmp_path)
+
+
+@pytest.mark.judge
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("op", ["MaxPool3D", "AvgPool3D"])
 def test_pool3d(op: str, padding: str, tmp_path: Path) -> None:

@@ -87,6 +87,19 @@ CASES += [
     case("StridedSlice of a bool", lambda tf, x: x[1:], np.array([True, False, True])),
     *typed("Slice", raw("Slice", _=XS, begin=[1, 0], size=[2, -1]), [(3, 4)], ALL),
     case("Slice of unknown sizes", raw("Slice", _=XS, begin=[1, 0, 2], size=[-1, 3, 2]), loosened(X)),
+    *[
+        case(
+            f"StridedSlice of fed strides {steps}, masks {begin_mask} and {end_mask}",
+            lambda tf, x, s, b=begin_mask, e=end_mask: tf.raw_ops.StridedSlice(
+                input=x, begin=[0, 3, 1], end=[4, -1, 4], strides=s, begin_mask=b, end_mask=e
+            ),
+            feed,
+            np.array(steps, t),
+        )
+        for steps, t in (([1, 2, 1], np.int32), ([-1, -2, 2], np.int32), ([2, 1, -1], np.int32))
+        for begin_mask, end_mask in ((0, 0), (7, 7), (2, 5))
+        for feed in (X, loosened(X))
+    ],
     case("Slice from a fed begin", raw("Slice", _=("input", "begin"), size=[2, -1, 3]), X, BEGIN),
     case("Slice of a fed size", raw("Slice", _=("input", "size"), begin=[1, 0, 2]), X, np.array([2, -1, 3], np.int32)),
     case(

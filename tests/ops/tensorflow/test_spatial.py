@@ -128,12 +128,26 @@ def test_mirror_pad_in_tensorflow(mode: str, tmp_path: Path) -> None:
     judge(one_op("MirrorPad", Feed(numbers(4, 3, 5)), PADS, mode=mode), tmp_path)
 
 
-def test_symmetric_padding_by_a_computed_amount_is_refused(tmp_path: Path) -> None:
-    net = one_op("MirrorPad", Feed(numbers(4, 3, 5)), Feed(PADS), mode="SYMMETRIC")
-    refused(net, tmp_path, "its paddings is computed by the graph; it must be constant")
+@pytest.mark.parametrize(("mode", "numpy_mode"), [("REFLECT", "reflect"), ("SYMMETRIC", "symmetric")])
+@pytest.mark.parametrize("declared", [None, [None] * 3], ids=["static", "dynamic"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_mirror_pad_by_a_computed_amount(mode: str, numpy_mode: Any, declared: Any, dtype: Any, tmp_path: Path) -> None:
+    x, pads = numbers(4, 3, 5, dtype=dtype), np.array([[4, 4], [0, 3], [1, 0]], np.int32)
+    pads = pads - (mode == "REFLECT") * (pads > 2)
+    net = one_op("MirrorPad", Feed(x, declared), Feed(pads.astype(np.int32)), mode=mode)
+    check(net, np.pad(x, pads, numpy_mode), tmp_path)
 
 
-def test_block_shape_must_be_constant(tmp_path: Path) -> None:
-    block, pads = Feed(np.array([2, 2], np.int32)), np.zeros((2, 2), np.int32)
+@pytest.mark.parametrize("declared", [None, [None] * 4], ids=["static", "dynamic"])
+def test_blocks_of_a_computed_shape(declared: Any, tmp_path: Path) -> None:
+    x, block, pads = numbers(2, 5, 7, 3), [2, 3], [[1, 0], [2, 3]]
+    y = space_to_batch(x, block, pads)
+    fed = Feed(np.array(block, np.int64)), Feed(np.array(pads, np.int64))
+    check(one_op("SpaceToBatchND", Feed(x, declared), *fed), y, tmp_path)
+    check(one_op("BatchToSpaceND", Feed(y, declared), *fed), x, tmp_path)
+
+
+def test_blocks_of_an_unknown_number_of_dimensions_are_refused(tmp_path: Path) -> None:
+    block, pads = Feed(np.array([2, 2], np.int32), [None]), np.zeros((2, 2), np.int32)
     net = one_op("SpaceToBatchND", Feed(numbers(1, 4, 4, 1)), block, pads)
-    refused(net, tmp_path, "its block shape is computed by the graph")
+    refused(net, tmp_path, "the size of its block shape is unknown")
