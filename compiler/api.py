@@ -20,7 +20,7 @@ from regraft.model import Model
 from regraft.options import CompileOptions, GivenOptions, from_given
 from regraft.passes import Note, PassManager, RuleContext
 from regraft.plugins import load_plugins
-from regraft.report import Report, SourceFile, layer_records, op_counts, rule_counts, source_files
+from regraft.report import Report, SourceFile, layer_records, op_counts, rule_counts, source_files, without_nodes
 from regraft.report_page import Trace
 from regraft.sources import channel_axis, op_table, read
 
@@ -114,16 +114,17 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
     manager = lower(graph, options, context, users, trace, stage.passes if stage else ())
     progress("checking")
     files = source_files(imported.files)
+    layers = layer_records(imported.layers, {**imported.dropped, **context.removed}, graph)
     emitted = emit.emit(
         graph,
         opset=opset,
         functions={**function_bodies(graph, table), **users.functions},
-        metadata=_metadata(imported, files, users),
+        metadata={**_metadata(imported, files, users), **without_nodes(layers)},
         producer_version=version(),
     )
     emit.check(emitted)
     report = _report(imported, files, graph, context, manager, opset)
-    report.layers = layer_records(imported.layers, {**imported.dropped, **context.removed}, graph)
+    report.layers = layers
     report.weight_bytes = emitted.weight_bytes
     emitted = stage.finish(emitted, report) if stage else emitted
     report.seconds = time.perf_counter() - started

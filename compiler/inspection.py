@@ -16,9 +16,10 @@ from regraft.emit.protos import tensor_type
 from regraft.errors import CompileError, Diagnostic, ModelFileError
 from regraft.options import CompileOptions
 from regraft.profiling import load_profile
-from regraft.report import Report, source_files
+from regraft.report import WITHOUT_NODES, Report, source_files
 from regraft.report_page import Trace
 from regraft.report_page.build import PageInput, build_page, walk_nodes
+from regraft.report_page.nodes import json_list
 from regraft.sources import read_source
 
 
@@ -46,7 +47,7 @@ class Summary:
         ]
         lines.append(f"parameters: {self.parameters:,} ({self.parameter_bytes / 1e6:.1f} MB)")
         lines.append(f"FLOPs a run: {_scaled(self.flops)}")
-        lines += [f"{key}: {value}" for key, value in self.metadata.items()]
+        lines += [f"{key}: {_said(key, value)}" for key, value in self.metadata.items()]
         return "\n".join(lines + self.problems)
 
 
@@ -166,6 +167,14 @@ def _onnx_page(path: Path, profile: Path | None) -> str:
     report.opset = next((o.version for o in proto.opset_import if not o.domain), 0)
     given = PageInput(path.name, report, proto=proto, profile=times, facts=summary.metadata)
     return build_page(given)
+
+
+def _said(key: str, value: str) -> str:
+    """A metadata entry in a line; of a list of layers, how many there are."""
+    if key != WITHOUT_NODES:
+        return value
+    fates = Counter(row[2] for row in json_list(value, 4))
+    return ", ".join(f"{count} {fate}" for fate, count in sorted(fates.items()))
 
 
 def _scaled(count: int | None) -> str:

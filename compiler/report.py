@@ -170,6 +170,18 @@ def _record(layer: Source, own: Sequence[Op], heir: Op | None, reason: str) -> L
     return LayerRecord(layer.kind, layer.layer, layer.place, became, fate, detail)
 
 
+WITHOUT_NODES = "regraft.layers_without_nodes"
+"""The metadata entry of a model for the layers that no node of it names."""
+
+
+def without_nodes(records: Iterable[LayerRecord]) -> dict[str, str]:
+    """The metadata entry that tells of the layers that were folded or removed, if there are any."""
+    gone = [
+        (f"{r.kind} {r.name}".strip(), r.place, r.fate, r.detail) for r in records if r.fate in ("folded", "removed")
+    ]
+    return {WITHOUT_NODES: json.dumps(gone)} if gone else {}
+
+
 def op_counts(ops: Iterable[Op]) -> dict[str, int]:
     """How many ops of each kind will be emitted."""
     return dict(Counter(op.type_name if op.dialect == "onnx" else op.kind for op in ops if op.dialect != "core"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -158,6 +159,9 @@ def _provenance(op: Op) -> list[StringStringEntryProto]:
         )
     if op.provenance:
         entries.append(_entry("regraft.rules", ", ".join(op.provenance)))
+    if op.absorbed:
+        absorbed = [(f"{source.kind} {source.layer}".strip(), source.place) for source in op.absorbed]
+        entries.append(_entry("regraft.absorbed", json.dumps(absorbed)))
     return entries
 
 

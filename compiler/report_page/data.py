@@ -10,7 +10,7 @@ from typing import Any
 from onnx import ModelProto
 
 from regraft.profiling import Profile
-from regraft.report import Report
+from regraft.report import WITHOUT_NODES, Report
 from regraft.report_page.layers import Layer, gathered_layers, read_layers
 from regraft.report_page.layout import Layout, layered
 from regraft.report_page.nodes import OnnxNode, onnx_nodes
@@ -43,7 +43,7 @@ def page_data(given: PageInput) -> dict[str, Any]:
     if given.trace is not None:
         layers = read_layers(given.trace, given.report.layers)
     else:
-        layers = gathered_layers(nodes)
+        layers = gathered_layers(nodes, given.facts)
     of_node = _joined(layers, nodes)
     times = _times(given.profile, nodes)
     report = given.report
@@ -60,7 +60,7 @@ def page_data(given: PageInput) -> dict[str, Any]:
         "seconds": report.seconds,
         "passes": [{**each, "reason": given.reasons.get(each["name"], "")} for each in report.passes],
         "problems": list(given.problems),
-        "facts": dict(given.facts),
+        "facts": {key: fact for key, fact in given.facts.items() if key != WITHOUT_NODES},
         "flops": None if None in known or not nodes else sum(n for n in known if n is not None),
         "profile": _summary(given.profile, times),
         "layers": _layer_rows(layers, nodes, times),
@@ -108,7 +108,7 @@ def _node_rows(
 ) -> list[dict[str, Any]]:
     rows = []
     for index, node in enumerate(nodes):
-        row = {k: v for k, v in vars(node).items() if k not in ("key", "producers")}
+        row = {k: v for k, v in vars(node).items() if k not in ("key", "producers", "absorbed")}
         row["layer"] = of_node[index]
         row["time"] = times.get(index)
         row["output"] = any(name in outputs for name, _ in node.gives)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from regraft.ir import DType, Source
-from regraft.report import LayerRecord
-from regraft.report_page.nodes import Key, OnnxNode, shortened
+from regraft.report import WITHOUT_NODES, LayerRecord
+from regraft.report_page.nodes import Key, OnnxNode, json_list, shortened
 from regraft.report_page.trace import SourceLayer, SourceValue, Trace
 
 _MOST_LINES = 120
@@ -108,8 +108,31 @@ def _said(value: Any) -> str:
     return str(value)
 
 
-def gathered_layers(nodes: Sequence[OnnxNode]) -> list[Layer]:
-    """The layers that the metadata of a model's nodes name, where nothing else is known of them."""
+def gathered_layers(nodes: Sequence[OnnxNode], facts: Mapping[str, str]) -> list[Layer]:
+    """The layers that a model's metadata names, where nothing else is known of them.
+
+    First those that have nodes; then those that went into others or were removed, as the nodes and `facts` say.
+    """
+    layers = _layers_with_nodes(nodes)
+    places = {layer.key: index for index, layer in enumerate(layers)}
+    gone = {(label, place): (fate, detail) for label, place, fate, detail in json_list(facts.get(WITHOUT_NODES, ""), 4)}
+    heirs = {key: places[node.key] for node in reversed(nodes) if node.key in places for key in node.absorbed}
+    for key in (*gone, *heirs):
+        if key not in places:
+            places[key] = len(layers)
+            fate, detail = gone.get(key, ("folded", ""))
+            layers.append(_named(key, fate))
+            layers[-1].detail, layers[-1].heir = detail, heirs.get(key, -1)
+    return layers
+
+
+def _named(key: Key, fate: str) -> Layer:
+    kind, _, name = key[0].partition(" ")
+    line = key[1].rpartition(":")[2]
+    return Layer(name or kind, kind, key, key[1], fate, line=int(line) if line.isdigit() else 0)
+
+
+def _layers_with_nodes(nodes: Sequence[OnnxNode]) -> list[Layer]:
     found: dict[Key, Layer] = {}
     places: dict[Key, int] = {}
     owner: dict[int, int] = {}
@@ -117,10 +140,7 @@ def gathered_layers(nodes: Sequence[OnnxNode]) -> list[Layer]:
         if not node.key[0]:
             continue
         if node.key not in found:
-            kind, _, name = node.key[0].partition(" ")
-            line = node.key[1].rpartition(":")[2]
-            found[node.key] = Layer(name or kind, kind, node.key, node.key[1], "lowered")
-            found[node.key].line = int(line) if line.isdigit() else 0
+            found[node.key] = _named(node.key, "lowered")
             places[node.key] = len(places)
         layer = found[node.key]
         owner[index] = places[node.key]

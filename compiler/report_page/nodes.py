@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -21,13 +22,17 @@ _NO_PARAMETERS = (TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING)
 
 @dataclass
 class OnnxNode:
-    """One node: `takes` and `gives` are (name, type); `producers` are indices of other nodes."""
+    """One node: `takes` and `gives` are (name, type); `producers` are indices of other nodes.
+
+    `absorbed` are the keys of further layers that went into it.
+    """
 
     name: str
     op: str
     domain: str = ""
     key: Key = ("", "")
     rules: list[str] = field(default_factory=list)
+    absorbed: list[Key] = field(default_factory=list)
     takes: list[tuple[str, str]] = field(default_factory=list)
     gives: list[tuple[str, str]] = field(default_factory=list)
     weights: list[tuple[str, str]] = field(default_factory=list)
@@ -97,6 +102,7 @@ def _node(proto: Any, scope: _Scope, shapes: Mapping[str, Any], parent: int) -> 
     node = OnnxNode(proto.name or next(iter(proto.output), proto.op_type), proto.op_type, proto.domain, parent=parent)
     node.key = (entries.get("regraft.layer", ""), entries.get("regraft.source", ""))
     node.rules = [rule for rule in entries.get("regraft.rules", "").split(", ") if rule]
+    node.absorbed = [(layer, place) for layer, place in json_list(entries.get("regraft.absorbed", ""), 2)]
     for name in filter(None, proto.input):
         weight = name in scope.sizes
         (node.weights if weight else node.takes).append((name, _text(scope.kinds.get(name))))
@@ -106,6 +112,16 @@ def _node(proto: Any, scope: _Scope, shapes: Mapping[str, Any], parent: int) -> 
     node.attrs = {a.name: _attribute(a) for a in proto.attribute}
     node.flops = node_flops(proto, shapes)
     return node
+
+
+def json_list(text: str, width: int) -> list[list[str]]:
+    """A metadata entry that lists rows of `width` texts; nothing when it is something else."""
+    try:
+        rows = json.loads(text or "[]")
+    except ValueError:
+        return []
+    found = rows if isinstance(rows, list) else []
+    return [r for r in found if isinstance(r, list) and len(r) == width and all(isinstance(each, str) for each in r)]
 
 
 def walk_nodes(graph: Any) -> Iterator[Any]:

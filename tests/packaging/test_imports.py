@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "verification": {"errors", "ir", "passes"},
     "inspection": {"api", "sources", "costs", "emit", "profiling", "report_page", *TOOLBOX},
     "demo": {"api", "images", *TOOLBOX},
-    "dnn": {"api", "custom_ops", "images", "loading", "sources", *TOOLBOX},
+    "dnn": {"api", "custom_ops", "images", "loading", "profiling", "sources", *TOOLBOX},
     "reference": {"ir"},
     "judges": {"errors", "runtime"},
     "diff": {"api", "judges", "model", "runtime", *TOOLBOX},

@@ -103,15 +103,45 @@ def test_real_networks(models_dir: Path, name: str) -> None:
 
 
 @pytest.mark.models
-def test_an_onnx_file_shows_its_layers_from_the_metadata(models_dir: Path, tmp_path: Path) -> None:
-    model, _ = compiled(models_dir / "mtcnn_det1")
+@pytest.mark.parametrize("name", ["mtcnn_det1", "res10_face"])
+def test_an_onnx_file_alone_shows_every_layer(models_dir: Path, tmp_path: Path, name: str) -> None:
+    model, expected = compiled(models_dir / name)
     path = model.save(tmp_path / "net.onnx")
     data = page_data(page(path, None, CompileOptions()))
     assert data["facts"]["regraft.format"].startswith("Caffe")
+    assert all("layers" not in key for key in data["facts"])
     full = page_data(model.page())
-    kept = {(layer["name"], layer["line"]) for layer in full["layers"] if layer["nodes"] and layer["fate"] != "input"}
-    assert {(layer["name"], layer["line"]) for layer in data["layers"]} == kept
+    assert _fates(data) == {row for row in _fates(full) if row[2] != "input"}
+    assert {(b.name, b.line) for b in expected if b.kind != "Input"} == {(row[0], row[1]) for row in _fates(data)}
     assert data["flops"] == full["flops"]
+
+
+def _fates(data: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """Of every layer its name, its line, what became of it, and the layer that it went into."""
+    layers = [
+        {**layer, "heir": data["layers"][layer["heir"]]["name"]} for layer in data["layers"] if layer["heir"] >= 0
+    ]
+    layers += [{**layer, "heir": ""} for layer in data["layers"] if layer["heir"] < 0]
+    return {(ly["name"], ly["line"], ly["fate"], ly["detail"], _heir(ly)) for ly in layers}
+
+
+def _heir(layer: dict[str, Any]) -> str:
+    """The layer that it went into; constants, which are no nodes, are named by the detail alone."""
+    heir: str = layer["heir"]
+    return "" if layer["nodes"] or "constant" in layer["detail"] else heir
+
+
+def test_strange_metadata_does_no_harm(tmp_path: Path) -> None:
+    info = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    texts = ("no json", "[1, 2]", '{"a": 1}', '[["one"]]', '[[["deep"], 2]]')
+    for text in texts:
+        node.metadata_props.add(key="regraft.absorbed", value=text)
+        graph = onnx.helper.make_graph([node], "strange", [info("x", 1, [2])], [info("y", 1, [2])])
+        model = onnx.helper.make_model(graph)
+        model.metadata_props.add(key="regraft.layers_without_nodes", value=text)
+        onnx.save(model, tmp_path / "net.onnx")
+        assert page_data(page(tmp_path / "net.onnx", None, CompileOptions()))["layers"] == []
 
 
 def test_an_onnx_file_of_others(tmp_path: Path) -> None:
