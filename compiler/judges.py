@@ -1,4 +1,4 @@
-"""Who a compiled model can be compared with: the frameworks, where they are installed, and ONNX's reference evaluator.
+"""Who a compiled model can be compared with: the frameworks, where they are installed, and ONNX Runtime on another file.
 
 None of them is needed to compile or run; each is imported when it is asked for.
 """
@@ -70,27 +70,6 @@ def by_onnx(model: Path, weights: Path | None, feeds: Arrays, wanted: Wanted) ->
     from regraft.runtime.compare import run_all
 
     return run_all(onnx.load(model), feeds)
-
-
-def by_reference(model: onnx.ModelProto, feeds: Arrays) -> dict[str, npt.NDArray[Any]]:
-    """Every tensor of a model as ONNX's reference evaluator (numpy) computes it.
-
-    Raises:
-        UsageError: an op has no reference implementation.
-    """
-    from onnx.reference import ReferenceEvaluator
-
-    whole = onnx.ModelProto()
-    whole.CopyFrom(model)
-    names = [name for node in whole.graph.node for name in node.output if name]
-    known = {info.name for info in whole.graph.output}
-    whole.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
-    try:
-        values = ReferenceEvaluator(whole).run(names, dict(feeds))
-    except (NotImplementedError, RuntimeError) as error:
-        message = f"the reference evaluator cannot run this model: {str(error).splitlines()[0]}"
-        raise UsageError(Diagnostic("no-reference", message, cures=("--against the framework itself",))) from error
-    return dict(zip(names, map(np.asarray, values), strict=True))
 
 
 JUDGES: dict[str, Judge] = {"caffe": by_caffe, "tensorflow": by_tensorflow, "opencv": by_opencv, "onnx": by_onnx}

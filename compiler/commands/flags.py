@@ -250,13 +250,34 @@ def diff_flags(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar=("JUDGE", "FILE"),
-        help="caffe, tensorflow, opencv, reference (ONNX's numpy evaluator), or onnx and the file to compare with",
+        help="reference (the file as it is, in numpy: needs nothing installed), caffe, tensorflow, opencv, or onnx and "
+        "the file to compare with",
     )
-    parity.add_argument("--arrays", type=Path, metavar="FILE", help="inputs, an .npz file; random numbers otherwise")
-    parity.add_argument("--seed", type=int, default=0, help="of the random inputs (0)")
     parity.add_argument("--tolerance", type=float, default=1e-4, help="difference over largest value (1e-4)")
     parity.add_argument("--html", type=Path, metavar="FILE", help="write a page with a plot along the network")
     _json(parser)
+    fed = parser.add_argument_group("what both are fed: random numbers, unless it is said")
+    fed.add_argument("--arrays", type=Path, metavar="FILE", help="inputs by name, an .npz file")
+    fed.add_argument(
+        "--images",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="photos or folders of them, each compared by itself: the worst of all counts",
+    )
+    fed.add_argument("--image-size", metavar="WIDTHxHEIGHT", help="resize the photos; else to the input's size")
+    fed.add_argument("--channel-order", choices=("bgr", "rgb", "grey"), help="of the photos; else the framework's")
+    fed.add_argument("--image-mean", default="0", metavar="B,G,R", help="subtracted from the channels of the photos")
+    fed.add_argument("--image-scale", default="1", metavar="S,S,S", help="then each channel is divided by these")
+    fed.add_argument("--seed", type=int, default=0, help="of the random numbers (0)")
+    fed.add_argument(
+        "--feed-shape",
+        action="append",
+        default=[],
+        metavar="NAME=1,3,224,224",
+        help="the size of a random input that the model leaves open (repeatable)",
+    )
 
 
 def ops_flags(parser: argparse.ArgumentParser) -> None:

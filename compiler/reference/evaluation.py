@@ -12,8 +12,8 @@ import numpy as np
 from regraft.ir import Graph, Op, Value
 from regraft.reference.registry import EVALUATORS, Array, Call, NotEvaluated, Several
 
-Substitute = Callable[[Op, Sequence[Any]], Sequence[Any]]
-"""(op, the arrays that it reads) -> its results by other means. Raises NotEvaluated."""
+Substitute = Callable[[Op, Sequence[Any]], tuple[Sequence[Any], str]]
+"""(op, the arrays that it reads) -> its results by other means, and what means. Raises NotEvaluated."""
 
 
 @dataclass
@@ -21,13 +21,15 @@ class Evaluated:
     """What the reference computed.
 
     values: tensors by name; of several with one name (a Caffe blob that layers change in place) the last.
-    substituted: ops that the reference does not know, and why; others computed them, on the reference's inputs.
+    substituted: ops that the reference does not know, why, and who computed them on the reference's inputs instead.
+    unjudged: the tensors that these ops made: to compare them says nothing.
     missing: tensors that nobody computed, and why.
     rewritten: names that several layers write in turn, and those layers.
     """
 
     values: dict[str, Array] = field(default_factory=dict)
     substituted: dict[str, str] = field(default_factory=dict)
+    unjudged: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)
     rewritten: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -121,8 +123,9 @@ class _Machine:
         except NotEvaluated as error:
             if self.substitute is None:
                 raise
-            found = self.substitute(op, inputs)
-            self.result.substituted[_said(op)] = str(error)
+            found, by = self.substitute(op, inputs)
+            self.result.substituted[_said(op)] = f"{error}: {by}"
+            self.result.unjudged.update(value.name for value in op.outputs)
             return found
 
     def _evaluated(self, op: Op, inputs: Sequence[Any]) -> Sequence[Any]:

@@ -19,7 +19,8 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 class Difference:
     """One tensor in both runs. `absolute` is the largest difference, `relative` that over the largest value (or 1).
 
-    `absolute` is infinite where shapes differ or numbers are finite in other places; `problem` says so.
+    `absolute` is infinite where shapes differ or numbers are finite in other places; `problem` says so. `sample` is the
+    input for which the difference is largest, where there are several.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Difference:
     absolute: float
     relative: float
     problem: str = ""
+    sample: str = ""
 
     def within(self, tolerance: float) -> bool:
         """Whether the relative difference is at most `tolerance`."""
@@ -36,7 +38,12 @@ class Difference:
 
 
 def run_all(model: onnx.ModelProto, feeds: Arrays, **session: Any) -> dict[str, npt.NDArray[Any]]:
-    """Every tensor that the model computes, by name, those inside it too.
+    """Every tensor that the model computes, by name, those inside it too."""
+    return session_of_all(model, **session).run(feeds)
+
+
+def session_of_all(model: onnx.ModelProto, **session: Any) -> Session:
+    """A session whose outputs are all tensors of the model.
 
     ONNX Runtime's own optimisations are off: they would remove tensors. `session` are `Session`'s further arguments.
     """
@@ -48,7 +55,7 @@ def run_all(model: onnx.ModelProto, feeds: Arrays, **session: Any) -> dict[str, 
             if name and name not in known:
                 whole.graph.output.append(onnx.ValueInfoProto(name=name))
                 known.add(name)
-    return Session(whole.SerializeToString(), optimise=False, **session).run(feeds)
+    return Session(whole.SerializeToString(), optimise=False, **session)
 
 
 def compare(model: onnx.ModelProto, actual: Arrays, expected: Arrays) -> list[Difference]:

@@ -45,7 +45,8 @@ ALLOWED: dict[str, set[str]] = {
     "dnn": {"api", "custom_ops", "images", "loading", "profiling", "sources", *TOOLBOX},
     "reference": {"ir"},
     "judges": {"errors", "runtime"},
-    "diff": {"api", "judges", "model", "runtime", *TOOLBOX},
+    "diff": {"api", "emit", "frontends", "images", "judges", "layers", "lowering", "passes", "reference", "report_page"}
+    | {"runtime", "sources", *TOOLBOX},
     "commands": {"api", "catalogue", "demo", "diff", "images", "inspection", "plugins", "scaffold", *TOOLBOX}
     | {"loading", "model", "profiling", "sources"},
     "cli": {"commands", "errors"},
