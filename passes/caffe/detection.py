@@ -139,8 +139,9 @@ def roi_align(layer: CaffeLayer, build: Builder, x: Value, rois: Value) -> Value
     if not given or layer.flag("position_sensitive", False):
         raise layer.refuse(
             "the layers of this name in different forks compute different things",
-            cure="sampling_ratio, if it is Detectron's",
+            cure="sampling_ratio, if it is Detectron's; 0 takes as many samples as the bin is wide",
         )
+    layer.refuse_unless("num_roi_per_image", None)
     _check_regions(layer, x, rois)
     table = reshape(build, rois, [keep(0), 5])
     return build.RoiAlign(

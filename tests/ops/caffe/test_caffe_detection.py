@@ -177,10 +177,11 @@ def test_psroi_pooling(tmp_path: Any) -> None:
     anywhere("PSROIPooling", case("", params, x, rois), out, tmp_path, 1e-6)
 
 
-def test_roi_align(tmp_path: Any) -> None:
-    """Detectron's: bins of the region, sampling_ratio ** 2 bilinear samples in each, averaged."""
-    x, rois = numbers(2, 3, 10, 12), np.float32([[1, 4, 6, 30, 33], [0, 8, 8, 9, 9]])
-    out = np.zeros((2, 3, 2, 2))
+@pytest.mark.parametrize("ratio", [2, 3, 0, -1])
+def test_roi_align(ratio: int, tmp_path: Any) -> None:
+    """Detectron's: bins of the region, bilinear samples in each, averaged: ratio ** 2, or one for each pixel."""
+    x, rois = numbers(2, 3, 10, 12), np.float32([[1, 4, 6, 30, 33], [0, 8, 8, 9, 9], [0, -9, -7, 20, 50]])
+    out = np.zeros((3, 3, 2, 2))
 
     def sample(image: int, y: float, z: float) -> Array:
         if y < -1 or y > 10 or z < -1 or z > 12:
@@ -196,11 +197,13 @@ def test_roi_align(tmp_path: Any) -> None:
         x1, y1, x2, y2 = (v * 0.25 for v in corners)
         height, width = max(y2 - y1, 1) / 2, max(x2 - x1, 1) / 2
         for ph, pw in np.ndindex(2, 2):
-            ys = [y1 + ph * height + (i + 0.5) * height / 2 for i in range(2)]
-            zs = [x1 + pw * width + (i + 0.5) * width / 2 for i in range(2)]
-            out[r, :, ph, pw] = sum(sample(int(image), y, z) for y in ys for z in zs) / 4
-    c = case("", "roi_align_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.25 sampling_ratio: 2 }", x, rois)
-    check("ROIAlign", c, out.astype(np.float32), tmp_path, rtol=2e-6)
+            rows, columns = (ratio if ratio > 0 else math.ceil(size) for size in (height, width))
+            ys = [y1 + ph * height + (i + 0.5) * height / rows for i in range(rows)]
+            zs = [x1 + pw * width + (i + 0.5) * width / columns for i in range(columns)]
+            out[r, :, ph, pw] = sum(sample(int(image), y, z) for y in ys for z in zs) / (rows * columns)
+    params = f"roi_align_param {{ pooled_h: 2 pooled_w: 2 spatial_scale: 0.25 sampling_ratio: {ratio} }}"
+    c = case("", params, x, rois)
+    anywhere("ROIAlign", c, out.astype(np.float32), tmp_path, 2e-6)
 
 
 @pytest.mark.parametrize("merge", [True, False])
