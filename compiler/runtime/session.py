@@ -180,7 +180,8 @@ class Session:
                 problems += [problem] if problem else []
         if problems:
             raise RunError(problems)
-        self._accepted = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+        if all(array.dtype.kind != "O" for array in arrays.values()):
+            self._accepted = {name: (array.dtype, array.shape) for name, array in arrays.items()}
         return arrays
 
     def _output_names(self, outputs: Sequence[str]) -> list[str]:
@@ -239,7 +240,13 @@ def _fitted(value: npt.ArrayLike, info: TensorInfo) -> tuple[npt.NDArray[Any], D
         message = f"input {info.name!r} has shape {given}"
         cures = ("compile with --input-shape to change the size",)
         return array, Diagnostic("wrong-shape", message, lines=(f"wanted: {info}",), cures=cures)
-    return array, None
+    return (_decoded(array) if info.dtype is not None and info.dtype.kind == "O" else array), None
+
+
+def _decoded(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Texts as str: of bytes ONNX Runtime would take the text of their representation, b'...' and all."""
+    texts = [item.decode("utf-8", "surrogateescape") if isinstance(item, bytes) else item for item in array.flat]
+    return np.array(texts, object).reshape(array.shape)
 
 
 def _shape_fits(given: tuple[int, ...], wanted: Sequence[int | str | None]) -> bool:

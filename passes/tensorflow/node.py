@@ -8,6 +8,7 @@ from typing import Any
 
 from regraft.ir import Array, DType, Value
 from regraft.passes.rules import Rule, SourceOp
+from regraft.passes.tensorflow.bfloat16 import computes_in_bfloat16, in_float32
 
 COMPLEX = (DType.C64, DType.C128)
 _PAIRS = """
@@ -48,10 +49,10 @@ class TensorFlowNode(SourceOp):
         return any(value in COMPLEX for value in self.attrs.values())
 
     def rule(self, found: Rule) -> Rule:
-        """The rule for complex numbers where the op computes with them, and there is one."""
-        if not self._is_complex or self.op.kind not in COMPLEX_RULES:
-            return found
-        return replace(found, function=COMPLEX_RULES[self.op.kind])
+        """The rule for complex numbers where the op computes with them and there is one; bfloat16 goes by float32."""
+        if self._is_complex and self.op.kind in COMPLEX_RULES:
+            return replace(found, function=COMPLEX_RULES[self.op.kind])
+        return replace(found, function=in_float32(found.function)) if computes_in_bfloat16(self) else found
 
     def array(self, value: Value, what: str) -> Array:
         """An input that must be a constant; `what` names it in the error."""
