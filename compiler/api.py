@@ -15,6 +15,7 @@ from regraft.errors import OpsetError, listing
 from regraft.frontends import Frontend, Imported, sniff
 from regraft.ir import Graph, walk
 from regraft.layers import UserLayers
+from regraft.live import exported
 from regraft.lowering import function_bodies, lower, open_graph, try_sizes
 from regraft.model import Model
 from regraft.options import CompileOptions, GivenOptions, from_given
@@ -32,7 +33,7 @@ Progress = Callable[[str], None]
 
 
 def compile(
-    model: str | Path,
+    model: str | Path | object,
     weights: str | Path | None = None,
     *,
     progress: Progress | None = None,
@@ -41,7 +42,8 @@ def compile(
     """Compile a trained network to ONNX.
 
     Args:
-        model: a Caffe prototxt, caffemodel or folder, a TensorFlow graph (`.pb`, `.pbtxt`) or SavedModel folder.
+        model: a Caffe prototxt, caffemodel or folder, a TensorFlow graph (`.pb`, `.pbtxt`) or SavedModel folder; or a
+            Keras model, a `tf.function` with an `input_signature` or a concrete function, where TensorFlow is.
         weights: the caffemodel, for Caffe.
         inputs, outputs: where to cut the network, by blob or tensor names; None keeps what the file declares.
         input_shapes: sizes of inputs by name; a string is a symbolic size (`{"data": ("N", 3, 224, 224)}`).
@@ -82,6 +84,9 @@ def compile(
         UnsupportedError: layers or parameters that cannot be lowered exactly; all of them are listed.
         UsageError: names or options that cannot be.
     """
+    if not isinstance(model, (str, Path)):
+        with exported(model) as folder:
+            return compile_with(folder, None, from_given(options), progress)
     return compile_with(Path(model), Path(weights) if weights else None, from_given(options), progress)
 
 
@@ -127,6 +132,8 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
     report.layers = layers
     report.weight_bytes = emitted.weight_bytes
     emitted = stage.finish(emitted, report) if stage else emitted
+    if options.target == "opencv":
+        emit.without_domain(emitted, "opencv")
     report.seconds = time.perf_counter() - started
     report.notes[:0] = plugged
     tracers = context.setting("tracers", {})

@@ -32,9 +32,22 @@ ALLOWED: dict[str, set[str]] = {
     "lowering": {"custom_ops", "emit", "errors", "frontends", "ir", "layers", "options", "passes", "report_page"}
     | {"runtime", "sources", "verification"},
     "model": {"emit", "errors", "layers", "passes", "profiling", "report", "report_page", "runtime"},
+    "live": {"errors"},
     "loading": {"emit", "layers", "runtime"},
     "api": TOOLBOX
-    | {"emit", "frontends", "layers", "lowering", "model", "passes", "plugins", "precision", "report_page", "sources"},
+    | {
+        "emit",
+        "frontends",
+        "layers",
+        "live",
+        "lowering",
+        "model",
+        "passes",
+        "plugins",
+        "precision",
+        "report_page",
+        "sources",
+    },
     "precision": {"emit", "errors", "images", "ir", "options", "passes", "report", "runtime"},
     "costs": set(),
     "profiling": {"errors"},
@@ -45,8 +58,8 @@ ALLOWED: dict[str, set[str]] = {
     "dnn": {"api", "custom_ops", "images", "loading", "profiling", "sources", *TOOLBOX},
     "reference": {"ir"},
     "judges": {"errors", "runtime"},
-    "diff": {"api", "emit", "frontends", "images", "judges", "layers", "lowering", "passes", "reference", "report_page"}
-    | {"runtime", "sources", *TOOLBOX},
+    "diff": {"api", "emit", "frontends", "images", "judges", "layers", "lowering", "model", "passes", "reference"}
+    | {"report_page", "runtime", "sources", *TOOLBOX},
     "commands": {"api", "catalogue", "demo", "diff", "images", "inspection", "plugins", "scaffold", *TOOLBOX}
     | {"loading", "model", "profiling", "sources"},
     "cli": {"commands", "errors"},
