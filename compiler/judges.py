@@ -1,4 +1,4 @@
-"""Who a compiled model can be compared with: the frameworks, where they are installed, and ONNX Runtime on another file.
+"""Who a compiled model can be compared with: the frameworks, where they are installed, and another ONNX file.
 
 None of them is needed to compile or run; each is imported when it is asked for.
 """

@@ -30,7 +30,7 @@ class Inputs:
 
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     images: tuple[Path, ...] = ()
-    photo: Preparation = Preparation()
+    photo: Preparation = field(default_factory=Preparation)
     seed: int = 0
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -68,7 +68,9 @@ class Inputs:
             if (info.shape is None and info.name not in self.shapes) or len(sizes) < len(dims):
                 raise UsageError(Diagnostic("no-size", f"input {info} has no fixed size", cures=_SIZE_CURES))
             if info.dtype is None or info.dtype.kind not in "biuf":
-                raise UsageError(Diagnostic("no-size", f"input {info} takes no numbers", cures=("--arrays inputs.npz",)))
+                raise UsageError(
+                    Diagnostic("no-size", f"input {info} takes no numbers", cures=("--arrays inputs.npz",))
+                )
             high = 256 if info.dtype == np.uint8 else 2
             random = generator.random(sizes) if info.dtype.kind == "f" else generator.integers(0, high, sizes)
             feeds[info.name] = np.asarray(random).astype(info.dtype)

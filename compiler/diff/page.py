@@ -19,7 +19,8 @@ def page(report: DiffReport) -> str:
     first = report.first
     verdict = "every tensor agrees"
     if first:
-        verdict = f"first that differs: {row(first)}; made by {first.rules or 'no rule'}"
+        made_by = f"made by {first.rules or 'no rule'}"
+        verdict = "; ".join((f"first that differs: {row(first)}", made_by, *report.explanation()))
     return _PAGE.format(
         title=escape(f"{report.model} against {report.against}"),
         counts=escape(report.title),
@@ -41,6 +42,7 @@ def _row(index: int, d: Difference, report: DiffReport) -> str:
         d.problem or f"{d.absolute:.3g}",
         "" if d.problem else f"{d.relative:.3g}",
         d.rules,
+        d.stage,
         *([d.sample] if report.samples else []),
     )
     state = "" if d.within(report.tolerance) else ' class="bad"'
@@ -59,7 +61,7 @@ def _y(relative: float) -> float:
 
 
 def _plot(report: DiffReport) -> str:
-    """A line through log10 of the relative differences, a dot for each tensor that tells its name and leads to its row."""
+    """A line through log10 of the relative differences; a dot a tensor tells its name and leads to its row."""
     step = WIDTH / max(1, len(report.differences) - 1)
     places = [(LEFT + step * i, _y(d.relative)) for i, d in enumerate(report.differences)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -71,7 +73,7 @@ def _plot(report: DiffReport) -> str:
     limit = _y(report.tolerance)
     dots = "".join(
         f'<a href="#t{i}"><circle cx="{x:.1f}" cy="{y:.1f}" r="{3 if d.within(report.tolerance) else 5}"'
-        f'{"" if d.within(report.tolerance) else " class=bad"}><title>{escape(row(d))}</title></circle></a>'
+        f"{'' if d.within(report.tolerance) else ' class=bad'}><title>{escape(row(d))}</title></circle></a>"
         for i, (d, (x, y)) in enumerate(zip(report.differences, places, strict=True))
     )
     bottom = TOP + HEIGHT
@@ -116,6 +118,7 @@ tr:target td {{ background: #fd06 }}
 the bottom line.</p>
 {plot}
 {remarks}
-<div class="wide"><table><thead><tr><th>#<th>tensor<th>layer<th>shape<th>absolute<th>relative<th>rules{sample}</thead>
+<div class="wide"><table>
+<thead><tr><th>#<th>tensor<th>layer<th>shape<th>absolute<th>relative<th>rules<th>where{sample}</thead>
 <tbody>{rows}</tbody></table></div></html>
 """

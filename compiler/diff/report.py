@@ -20,8 +20,8 @@ class DiffReport:
 
     substituted: ops that the reference does not know, and who computed them in its place; their tensors are not
     compared. missing: tensors of the source that nobody computed, and why. in_place: names that several layers write in
-    turn; the last value is compared. folded: tensors of the source that the compiled model does not have, since passes
-    folded or fused them. samples: the names of the inputs, when there are several runs.
+    turn; the last value is compared. folded: tensors of the source that no form of the model has.
+    samples: the names of the inputs, when there are several runs.
     """
 
     model: str
@@ -36,8 +36,12 @@ class DiffReport:
 
     @property
     def first(self) -> Difference | None:
-        """The first tensor beyond the tolerance, None when all match."""
-        return first_beyond(self.differences, self.tolerance)
+        """The first tensor beyond the tolerance, None when all match.
+
+        One whose layer agrees when it is given the same inputs comes after those whose layers differ themselves.
+        """
+        own = [d for d in self.differences if d.alone is None or d.alone > self.tolerance]
+        return first_beyond(own, self.tolerance) or first_beyond(self.differences, self.tolerance)
 
     @property
     def beyond(self) -> list[Difference]:
@@ -48,8 +52,20 @@ class DiffReport:
     def title(self) -> str:
         """The result in one sentence."""
         runs = f" for {len(self.samples)} inputs" if self.samples else ""
-        counts = f"{len(self.differences)} tensors compared with {self.against}{runs}"
+        earlier = sum(bool(d.stage) for d in self.differences)
+        before = f" ({earlier} of them as they are before optimisation)" if earlier else ""
+        counts = f"{len(self.differences)} tensors{before} compared with {self.against}{runs}"
         return f"{counts}, {len(self.beyond)} beyond {self.tolerance:g}"
+
+    def explanation(self) -> list[str]:
+        """What is to be said of the first that differs."""
+        first = self.first
+        if first is None or first.alone is None:
+            return []
+        if first.alone <= self.tolerance:
+            text = "its layer agrees when it is given the same inputs: it makes more of small differences before it"
+            return [f"{text} (alone {first.alone:.2g})"]
+        return [f"its layer differs by itself, given the same inputs (alone {first.alone:.3g})"]
 
     def remarks(self) -> list[tuple[str, list[str]]]:
         """What was not compared, and how the rest is to be read: headings and lines."""
@@ -62,7 +78,7 @@ class DiffReport:
                 (taken, [f"{op}: {why}" for op, why in self.substituted.items()]),
                 (lost, [f"{name}: {why}" for name, why in self.missing.items()]),
                 (twice, [f"{name}: {', '.join(layers)}" for name, layers in self.in_place.items()]),
-                ("not in the compiled model: folded or fused", self.folded),
+                ("of the source have no counterpart in the model", self.folded),
             )
             if lines
         ]
@@ -83,8 +99,8 @@ class DiffReport:
     def __str__(self) -> str:
         lines = [self.title]
         if self.first:
-            made_by = f"  made by: {self.first.rules or 'no rule'}"
-            lines += ["first that differs:", f"  {row(self.first)}", made_by]
+            lines += ["first that differs:", f"  {row(self.first)}", f"  made by: {self.first.rules or 'no rule'}"]
+            lines += [f"  {line}" for line in self.explanation()]
         worst = sorted(self.differences, key=lambda d: (not d.problem, -d.relative))[:5]
         lines += ["largest:", *(f"  {row(d)}" for d in worst)]
         for heading, details in self.remarks():
@@ -95,8 +111,9 @@ class DiffReport:
 def row(d: Difference) -> str:
     """One tensor in one line."""
     shape = "x".join(map(str, d.shape)) or "scalar"
+    said = ", ".join(filter(None, (d.stage, d.sample)))
     text = d.problem or f"absolute {d.absolute:.3g}, relative {d.relative:.3g}"
-    return f"{d.name}  {d.layer}  {shape}: {text}{f' ({d.sample})' if d.sample else ''}"
+    return f"{d.name}  {d.layer}  {shape}: {text}{f' ({said})' if said else ''}"
 
 
 def _shortened(lines: Iterable[str]) -> list[str]:
@@ -107,5 +124,3 @@ def _shortened(lines: Iterable[str]) -> list[str]:
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-

@@ -9,23 +9,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
-from regraft.api import compile_with
 from regraft.diff.by_rule import OwnRule
 from regraft.diff.inputs import Feeds, Inputs
+from regraft.diff.layers import STAGE, by_layers
 from regraft.diff.report import DiffReport
+from regraft.diff.sides import Sides
 from regraft.errors import Diagnostic, UsageError, listing
 from regraft.ir import Graph
 from regraft.judges import JUDGES
 from regraft.options import CompileOptions
-from regraft.reference import Evaluated, evaluate
-from regraft.runtime.compare import Difference, compare, session_of_all
+from regraft.reference import Evaluated, evaluate, evaluate_alone
+from regraft.runtime.compare import Difference, compare, difference
 from regraft.sources import read_source
 
 REFERENCE = "reference"
 AGAINST = (*JUDGES, REFERENCE)
 TOLERANCE = 1e-4
+_MOST_ALONE = 30
 
 Array = npt.NDArray[Any]
 
@@ -65,27 +66,31 @@ def diff(
         raise UsageError(Diagnostic("bad-option", f"{against!r} is no judge", cures=(listing(AGAINST),)))
     say = progress or (lambda stage: None)
     say("compiling")
-    compiled = compile_with(model, weights, options)
-    proto = compiled.proto
+    sides = Sides(model, weights, options)
     # Again, from the file: the compilation has rewritten its graph.
-    source = read_source(model, weights, options)
-    graph = source.graph
+    graph = read_source(model, weights, options).graph
     if against not in (REFERENCE, "onnx"):
         _check_unprepared(against, graph)
-    session = session_of_all(proto, **compiled.session_arguments)
-    chosen = inputs or Inputs()
     report = DiffReport(model.name, against, tolerance)
-    for name, feeds in chosen.samples(session.inputs):
+    for name, feeds in (inputs or Inputs()).samples(sides.session.inputs):
         say(f"running {name}".strip())
-        actual = session.run(feeds)
+        actual = sides.session.run(feeds)
         say(f"running {against}")
         if against == REFERENCE:
             expected = _by_reference(graph, model, options, feeds, actual)
         else:
-            expected = _Expected(JUDGES[against](file or model, weights, feeds, results_of_layers(proto)))
-        _add(report, name, compare(proto, actual, expected.values), expected.reference)
+            expected = _Expected(JUDGES[against](file or model, weights, feeds, sides.results))
+        found = compare(sides.proto, actual, expected.values)
+        found += sides.before_optimisation(feeds, expected.values, {d.name for d in found})
+        beyond = [d for d in found if not d.within(tolerance)]
+        if beyond and not any(d.stage for d in beyond):
+            found += by_layers(sides.proto, graph, actual, expected.values)
+        if against == REFERENCE:
+            values = {**expected.reference.values, **sides.values(actual)}
+            found = _each_alone(found, graph, values, options, tolerance)
+        _add(report, name, sides.in_order(found), expected.reference)
     if not report.differences:
-        raise UsageError(Diagnostic("nothing-to-compare", f"the model and {against} have no tensor of one name"))
+        raise _nothing(report)
     return report
 
 
@@ -94,6 +99,24 @@ def _by_reference(graph: Graph, path: Path, options: CompileOptions, feeds: Feed
     found = evaluate(graph, feeds, settings=options.settings, aliases=options.aliases, substitute=own_rule)
     values = {name: _as_compiled(value) for name, value in found.values.items() if name not in found.unjudged}
     return _Expected(values, found)
+
+
+def _each_alone(
+    found: list[Difference], graph: Graph, values: Feeds, options: CompileOptions, tolerance: float
+) -> list[Difference]:
+    """For the first tensors beyond the tolerance: whether their layer differs, or only what it is given.
+
+    `values` are the model's tensors, and the reference's where the model has none: constants, for it folded them.
+    """
+    left, result = _MOST_ALONE, []
+    for d in found:
+        if left and not d.within(tolerance) and d.stage != STAGE and d.name in values:
+            left -= 1
+            made = evaluate_alone(graph, d.name, values, options.settings, options.aliases)
+            if made is not None:
+                d = replace(d, alone=difference(d.name, values[d.name], _as_compiled(made)).relative)
+        result.append(d)
+    return result
 
 
 def _as_compiled(value: Array) -> Array:
@@ -121,8 +144,14 @@ def _add(report: DiffReport, sample: str, differences: list[Difference], referen
     report.substituted |= reference.substituted
     report.missing |= reference.missing
     report.in_place |= {name: layers for name, layers in reference.rewritten.items() if name in compared}
-    gone = [n for n in reference.values if n not in compared and n not in reference.unjudged]
+    gone = [name for name in reference.computed if name not in compared and name not in reference.unjudged]
     report.folded = sorted({*report.folded, *gone} - compared)
+
+
+def _nothing(report: DiffReport) -> UsageError:
+    message = f"the model and {report.against} have no tensor of one name"
+    lines = tuple(f"{heading}: {line}" for heading, lines in report.remarks() for line in lines)[:8]
+    return UsageError(Diagnostic("nothing-to-compare", message, lines=lines))
 
 
 def _badness(each: Difference) -> tuple[bool, float]:
@@ -135,12 +164,3 @@ def _check_unprepared(against: str, graph: Graph) -> None:
         message = f"{against} runs the file as it is, without what the options put before or behind the network"
         cures = ("--against reference", "leave out --mean-values, --input-layout and their like: prepare the inputs")
         raise UsageError(Diagnostic("bad-option", message, cures=cures))
-
-
-def results_of_layers(proto: onnx.ModelProto) -> dict[str, str]:
-    """Every tensor with the name of the layer it belongs to; of several of one layer, the last comes last."""
-    layers = {}
-    for node in proto.graph.node:
-        said = {entry.key: entry.value for entry in node.metadata_props}
-        layers.update(dict.fromkeys(node.output, said.get("regraft.layer", "").partition(" ")[2]))
-    return layers

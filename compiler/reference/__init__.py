@@ -5,7 +5,7 @@ read the file and to hold the graph is the readers' and the graph's work in both
 """
 
 from regraft.reference import caffe, prepared, tensorflow
-from regraft.reference.evaluation import Evaluated, Substitute, evaluate
+from regraft.reference.evaluation import Evaluated, Substitute, evaluate, evaluate_alone
 from regraft.reference.registry import EVALUATORS, Call, NotEvaluated
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Substitute",
     "caffe",
     "evaluate",
+    "evaluate_alone",
     "prepared",
     "tensorflow",
 ]

@@ -25,6 +25,7 @@ class Evaluated:
     unjudged: the tensors that these ops made: to compare them says nothing.
     missing: tensors that nobody computed, and why.
     rewritten: names that several layers write in turn, and those layers.
+    computed: the names of what layers made of the inputs; outputs that have another name count by that.
     """
 
     values: dict[str, Array] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Evaluated:
     unjudged: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)
     rewritten: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    computed: list[str] = field(default_factory=list)
 
 
 def evaluate(
@@ -49,6 +51,24 @@ def evaluate(
     """
     machine = _Machine(settings or {}, aliases or {}, substitute)
     return machine.whole(graph, feeds)
+
+
+def evaluate_alone(
+    graph: Graph, name: str, values: Mapping[str, Array], settings: Mapping[str, Any], aliases: Mapping[str, str]
+) -> Array | None:
+    """The tensor `name` by its op alone, from the tensors of another run by their names.
+
+    None when the op reads what has no name there: a blob that is changed in place, for one.
+    """
+    value = graph.values_by_name().get(name)
+    if value is None:
+        return None
+    writers = _rewritten(graph.topological())
+    if any(v is not None and v.name in writers for v in value.op.inputs):
+        return None
+    found = _Machine(settings, aliases, None).alone(value.op, values)
+    made = None if found is None else found[value.index]
+    return made if isinstance(made, np.ndarray) else None
 
 
 class _Machine:
@@ -81,12 +101,31 @@ class _Machine:
                 reads[value] -= 1
                 if not reads[value] and last.get(value.name) is not value:
                     known.pop(value, None)
+        renamed = {_input(op) for op in graph.outputs}
+        fixed = _fixed(order)
         for name, value in last.items():
             if value in known and name and value.op.kind != "core.Constant":
                 self._keep(name, known[value])
+                if value.op.kind != "core.Input" and value.op not in fixed and value not in renamed:
+                    self.result.computed.append(name)
             elif value in lost and name:
                 self.result.missing[name] = lost[value]
         return self.result
+
+    def alone(self, op: Op, values: Mapping[str, Array]) -> Sequence[Any] | None:
+        """The results of one op on other inputs than the reference's own."""
+        known: dict[Value, Any] = {}
+        for value in filter(None, op.inputs):
+            if value.array is not None:
+                known[value] = value.array
+            elif value.name in values and value not in op.outputs:
+                known[value] = values[value.name]
+            else:
+                return None
+        try:
+            return self._evaluated(op, [None if v is None else known[v] for v in op.inputs])
+        except NotEvaluated:
+            return None
 
     def inner(self, graph: Graph, inputs: Sequence[Any], captured: Sequence[Any]) -> list[Any]:
         """The outputs of a graph inside an op: it says by index what it reads of the graph around it."""
@@ -155,6 +194,15 @@ def _input(op: Op) -> Value:
 def _said(op: Op) -> str:
     """`caffe.Interp up1`."""
     return f"{op.kind} {op.name or op.source.layer}".strip()
+
+
+def _fixed(order: Sequence[Op]) -> set[Op]:
+    """Ops that depend on constants alone."""
+    found: set[Op] = set()
+    for op in order:
+        if op.kind == "core.Constant" or (op.inputs and all(v is None or v.op in found for v in op.inputs)):
+            found.add(op)
+    return found
 
 
 def _rewritten(order: Sequence[Op]) -> dict[str, tuple[str, ...]]:

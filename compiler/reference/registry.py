@@ -37,8 +37,8 @@ class Call(Attributes):
     """One op that is computed: its attributes, as the file gives them, and the arrays that it reads.
 
     Attributes are read by `integer`, `flag` and so on, as those of an `Op`. `settings` are those of the compilation
-    that say how a file is read (`crop_offset`). `graph` runs a graph inside the op: its inputs and what it captures go in,
-    its outputs come out.
+    that say how a file is read (`crop_offset`). `graph` runs a graph inside the op: its inputs and what it captures go
+    in, its outputs come out.
     """
 
     op: Op

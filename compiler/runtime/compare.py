@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ class Difference:
     """One tensor in both runs. `absolute` is the largest difference, `relative` that over the largest value (or 1).
 
     `absolute` is infinite where shapes differ or numbers are finite in other places; `problem` says so. `sample` is the
-    input for which the difference is largest, where there are several.
+    input for which the difference is largest, where there are several. `stage` says which form of the model has the
+    tensor, where it is not the compiled one. `alone` is the relative difference when the other side's layer is given
+    this model's own inputs: a small one says that the layer only makes more of differences before it.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Difference:
     relative: float
     problem: str = ""
     sample: str = ""
+    stage: str = ""
+    alone: float | None = None
 
     def within(self, tolerance: float) -> bool:
         """Whether the relative difference is at most `tolerance`."""
@@ -42,8 +46,8 @@ def run_all(model: onnx.ModelProto, feeds: Arrays, **session: Any) -> dict[str, 
     return session_of_all(model, **session).run(feeds)
 
 
-def session_of_all(model: onnx.ModelProto, **session: Any) -> Session:
-    """A session whose outputs are all tensors of the model.
+def session_of_all(model: onnx.ModelProto, names: Collection[str] | None = None, **session: Any) -> Session:
+    """A session whose outputs are the model's and all its tensors, or those of these names.
 
     ONNX Runtime's own optimisations are off: they would remove tensors. `session` are `Session`'s further arguments.
     """
@@ -52,7 +56,7 @@ def session_of_all(model: onnx.ModelProto, **session: Any) -> Session:
     known = {info.name for info in whole.graph.output}
     for node in whole.graph.node:
         for name in node.output:
-            if name and name not in known:
+            if name and name not in known and (names is None or name in names):
                 whole.graph.output.append(onnx.ValueInfoProto(name=name))
                 known.add(name)
     return Session(whole.SerializeToString(), optimise=False, **session)
