@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from regraft.custom_ops import ops as _custom_ops  # noqa: F401  (fills the table of custom ops)
 from regraft.custom_ops.schema import OPS
 from regraft.passes import BUILT_IN, finish, legalisation, optimisations
-from regraft.passes.pipeline import PORTABLE
+from regraft.passes.pipeline import AS_OPENCV_READS, FOR_OPENCV, OUTPUT_LAYOUTS, PORTABLE
 
 DIALECTS = {"caffe": "Caffe layers", "tf": "TensorFlow ops", "regraft": "operators of the domain regraft"}
 
@@ -52,10 +52,18 @@ def passes(only: Sequence[str] | None = None, without: Sequence[str] = ()) -> li
     Raises:
         UsageError: there is no such pass or rewrite.
     """
-    first = [legalisation(BUILT_IN)]
+    first = [legalisation(BUILT_IN), OUTPUT_LAYOUTS]
     chosen, off = optimisations(only, without)
     repeated, once = [p for p in chosen if p.repeated], [p for p in chosen if not p.repeated]
-    stages = (("first", first), ("repeated", repeated), ("then", once), ("--portable", [PORTABLE]), ("last", finish))
+    stages = (
+        ("first", first),
+        ("repeated", repeated),
+        ("then", once),
+        ("--for opencv", FOR_OPENCV),
+        ("--portable", [PORTABLE]),
+        ("--for opencv", AS_OPENCV_READS),
+        ("last", finish),
+    )
     return [
         PassLine(stage, each.name, each.reason, tuple(name for name in each.rewrites if name not in off))
         for stage, group in stages

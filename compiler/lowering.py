@@ -16,7 +16,9 @@ from regraft.ir import Array, Dumper, Graph, OpTable, copy_graph, verify, walk
 from regraft.layers import UserLayers
 from regraft.options import CompileOptions
 from regraft.passes import (
+    AS_OPENCV_READS,
     BUILT_IN,
+    FOR_OPENCV,
     OUTPUT_LAYOUTS,
     PORTABLE,
     Pass,
@@ -61,11 +63,12 @@ def lower(
     trace.lowered(graph)
     if options.optimise:
         manager.run_to_fixpoint(chosen, graph, context)
-    if options.portable:
-        manager.run([PORTABLE], graph, context)
+    for_opencv = options.target == "opencv"
+    if options.portable or for_opencv:
+        manager.run([*(FOR_OPENCV if for_opencv else ()), PORTABLE], graph, context)
         manager.run_to_fixpoint(chosen if options.optimise else (), graph, context)
-    manager.run([*last, *finish], graph, context)
-    verify(graph, dialects={"onnx", "ml", "regraft", "layers"})
+    manager.run([*last, *(AS_OPENCV_READS if for_opencv else ()), *finish], graph, context)
+    verify(graph, dialects={"onnx", "ml", "regraft", "layers", "opencv"})
     trace.finished(graph)
     return manager
 

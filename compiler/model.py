@@ -11,7 +11,16 @@ from regraft import emit
 from regraft.emit import EmittedModel
 from regraft.errors import CompileError, Diagnostic
 from regraft.layers import Needed
-from regraft.passes import BUILT_IN, OUTPUT_LAYOUTS, PORTABLE, finish, legalisation, optimisations
+from regraft.passes import (
+    AS_OPENCV_READS,
+    BUILT_IN,
+    FOR_OPENCV,
+    OUTPUT_LAYOUTS,
+    PORTABLE,
+    finish,
+    legalisation,
+    optimisations,
+)
 from regraft.report import Report
 from regraft.report_page import Trace
 
@@ -66,7 +75,10 @@ class Model:
 
         times = load_profile(Path(profile), self._emitted.proto.graph.node) if profile else None
         proto = skeleton(self._emitted)
-        every = (legalisation(BUILT_IN), OUTPUT_LAYOUTS, *optimisations()[0], PORTABLE, *finish)
+        every = (
+            *(legalisation(BUILT_IN), OUTPUT_LAYOUTS, *optimisations()[0]),
+            *(*FOR_OPENCV, PORTABLE, *AS_OPENCV_READS, *finish),
+        )
         reasons = {each.name: each.reason for each in every}
         title = self.report.files[0].name
         return build_page(PageInput(title, self.report, self._trace, proto, times, reasons=reasons))

@@ -81,6 +81,11 @@ class CompileOptions:
             raise UsageError(Diagnostic("bad-option", "int8 needs inputs to measure ranges on", cures=cures))
         if self.precision != "fp16" and self.fp16_io:
             raise UsageError(Diagnostic("bad-option", "fp16_io goes with precision fp16", cures=("--precision fp16",)))
+        if self.target == "opencv" and (self.precision != "fp32" or self.verify_passes):
+            message = f"a file for OpenCV is float32: precision is {self.precision}"
+            if self.verify_passes:
+                message = "passes for OpenCV make ops that only it runs: they cannot be verified by running"
+            raise UsageError(Diagnostic("bad-option", message, cures=("leave one of the two out",)))
         if self.precision == "fp32" and (self.keep_fp32 or self.calibration):
             cures = ("--precision fp16", "--precision int8")
             message = f"{'keep_fp32' if self.keep_fp32 else 'calibration'} says nothing without another precision"

@@ -12,6 +12,7 @@ from regraft.frontends import Frontend, Imported, Request, read_mean, sniff
 from regraft.ir import Graph, Op, OpTable, verify
 from regraft.layers import UserLayers
 from regraft.options import CompileOptions
+from regraft.passes import opencv
 from regraft.passes.io import (
     Preprocessing,
     cut,
@@ -31,7 +32,7 @@ def op_table(opset: int, frontend: Frontend | None = None, users: UserLayers | N
     if users:
         source["layers"] = users.resolver
     onnx, ml = OnnxDialect(opset), OnnxDialect(opset, "ai.onnx.ml", "ml")
-    return OpTable({"onnx": onnx, "ml": ml, "regraft": OPS.resolver, **source})
+    return OpTable({"onnx": onnx, "ml": ml, "regraft": OPS.resolver, "opencv": opencv.OPS.get, **source})
 
 
 def read(frontend: Frontend, path: Path, weights: Path | None, options: CompileOptions, table: OpTable) -> Imported:
@@ -47,6 +48,8 @@ def read(frontend: Frontend, path: Path, weights: Path | None, options: CompileO
     set_input_shapes(imported.graph, options.input_shapes)
     if options.dynamic_batch:
         make_batch_symbolic(imported.graph)
+    if options.target == "opencv":
+        opencv.fix_batches(imported.graph)
     preprocess(imported.graph, _preprocessing(options), channel_axis(frontend))
     rename(imported.graph, options.rename)
     verify(imported.graph)

@@ -17,12 +17,23 @@ from regraft.passes.custom import (
 )
 from regraft.passes.legalise import legalise
 from regraft.passes.pattern import Match, Tracer
-from regraft.passes.pipeline import OPTIMISATIONS, OUTPUT_LAYOUTS, PORTABLE, finish, legalisation, optimisations
+from regraft.passes.pipeline import (
+    AS_OPENCV_READS,
+    FOR_OPENCV,
+    OPTIMISATIONS,
+    OUTPUT_LAYOUTS,
+    PORTABLE,
+    finish,
+    legalisation,
+    optimisations,
+)
 from regraft.passes.rewrite import ImperativeRewrite, RewriteError, Rewriter, RewriteRule, RewriteSet, rewrite
 from regraft.passes.rules import BUILT_IN, Note, Refusal, Rule, RuleContext, RuleSet, SourceOp, rule
 
 __all__ = [
+    "AS_OPENCV_READS",
     "BUILT_IN",
+    "FOR_OPENCV",
     "OPTIMISATIONS",
     "OUTPUT_LAYOUTS",
     "PORTABLE",

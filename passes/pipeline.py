@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from regraft.errors import UnsupportedError
 from regraft.ir import Graph, walk
-from regraft.passes import caffe, fuse, layout, tensorflow, tidy
+from regraft.passes import caffe, fuse, layout, opencv, tensorflow, tidy
 from regraft.passes.base import Pass
 from regraft.passes.custom import choose
 from regraft.passes.io import expand_custom_ops, missing_sizes, set_output_layouts
@@ -92,6 +92,23 @@ PORTABLE = Pass(
     "after the optimisations, which know our ops, and before they are run once more",
 )
 """Only when a file of standard ops is asked for."""
+
+FOR_OPENCV: tuple[Pass, ...] = (
+    Pass("opencv-sizes", opencv.check_sizes, "after lowering, which needs inputs as the user gave them", nested=False),
+    Pass("opencv-detection", opencv.use_opencv_detection, "before custom ops are expanded: OpenCV has this one"),
+)
+"""Only for OpenCV, before custom ops are expanded."""
+AS_OPENCV_READS: tuple[Pass, ...] = (
+    Pass(
+        "opencv-forms",
+        opencv.avoid_what_opencv_reads_otherwise,
+        "after all optimisations, which would fuse again what it keeps apart",
+        nested=False,
+        rewrites=opencv.REWRITES,
+    ),
+    Pass("opencv-check", opencv.refuse_unknown, "last: it names what is left that OpenCV does not read", nested=False),
+)
+"""Only for OpenCV, after all others."""
 
 finish: tuple[Pass, ...] = (
     Pass("separate-outputs", tidy.separate_outputs, "at the very end: it adds Identities that others would remove"),

@@ -3,7 +3,7 @@
 from regraft.emit.dialect import DEFAULT_OPSET, NEWEST_OPSET, OnnxDialect
 from regraft.emit.file import EXTERNAL_ABOVE, Progress, atomic, check, save, serialize
 from regraft.emit.metadata import model_metadata
-from regraft.emit.model import EmittedModel, emit
+from regraft.emit.model import EmittedModel, emit, without_domain
 from regraft.emit.protos import FROM_ONNX, TO_ONNX
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "model_metadata",
     "save",
     "serialize",
+    "without_domain",
 ]

@@ -144,6 +144,16 @@ class _Emitter:
         return self.graph(body, inner)
 
 
+def without_domain(model: EmittedModel, domain: str) -> None:
+    """Let the nodes of a domain have none: a reader that is not ONNX knows them by their type."""
+    for node in model.proto.graph.node:
+        if node.domain == domain:
+            node.domain = ""
+    kept = [each for each in model.proto.opset_import if each.domain != domain]
+    del model.proto.opset_import[:]
+    model.proto.opset_import.extend(kept)
+
+
 def value_info(name: str, type: TensorType | None) -> ValueInfoProto:
     """Name and type of a value."""
     return ValueInfoProto(name=name, type=type_proto(type))

@@ -13,7 +13,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, TypeProto
 from regraft.errors import OpsetError
 from regraft.ir import UNKNOWN, Array, AttrRef, DType, Op, TensorType, dtype_of
 
-DOMAINS = {"onnx": "", "ml": "ai.onnx.ml", "regraft": "regraft", "layers": "regraft.layers"}
+DOMAINS = {"onnx": "", "ml": "ai.onnx.ml", "regraft": "regraft", "layers": "regraft.layers", "opencv": "opencv"}
 """From the dialects that may reach the emitter to ONNX operator domains."""
 
 TO_ONNX: dict[DType, int] = {

@@ -1,0 +1,177 @@
+"""Ops that OpenCV 4 refuses or computes otherwise, in forms that OpenCV 4 and 5 both compute as ONNX says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from regraft.ir import DType, Graph, Op, Value
+from regraft.passes.rewrite import Rewriter, RewriteSet, rewrite
+from regraft.passes.rules import RuleContext
+
+WHOLE = ("onnx.Floor", "onnx.Ceil", "onnx.Round")
+_INTEGERS = (DType.I32, DType.I64)
+_REDUCTIONS = (
+    "onnx.ReduceL1",
+    "onnx.ReduceL2",
+    "onnx.ReduceMax",
+    "onnx.ReduceMean",
+    "onnx.ReduceMin",
+    "onnx.ReduceProd",
+    "onnx.ReduceSum",
+    "onnx.ReduceSumSquare",
+)
+
+
+def avoid_what_opencv_reads_otherwise(graph: Graph, context: RuleContext) -> int:
+    """Rewrite what OpenCV 4 would compute otherwise."""
+    return _RULES.apply(graph, context)
+
+
+@rewrite("onnx.Slice")
+def _slice_backwards(op: Op, rewriter: Rewriter) -> Value | None:
+    """Slice that steps backwards   =>   Gather by indices: OpenCV 4 finds a negative size"""
+    x, arrays = op.inputs[0], [v.array if v is not None else None for v in op.inputs[1:]]
+    if x is None or x.static_shape is None or len(arrays) < 4 or any(a is None for a in arrays):
+        return None
+    starts, ends, axes, steps = ([int(i) for i in a.ravel()] for a in arrays if a is not None)
+    if all(step > 0 for step in steps):
+        return None
+    result = x
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        kept = _indices(x.static_shape[axis], start, end, step)
+        result = rewriter.build.Gather(result, kept, axis=axis)
+    return result
+
+
+def _indices(size: int, start: int, end: int, step: int) -> list[int]:
+    """What ONNX's Slice takes: Python's slice, but an end below -size is before the first."""
+    stop = None if step < 0 and end < -size else end
+    return list(range(size))[start:stop:step]
+
+
+@rewrite("onnx.AveragePool")
+def _average_with_padding(op: Op, rewriter: Rewriter) -> Value | None:
+    """AveragePool that counts its padding   =>   Pad, AveragePool: OpenCV 4 divides by the number of pixels inside"""
+    x, pads = op.inputs[0], list(op.attrs.get("pads", ()))
+    if x is None or not op.attrs.get("count_include_pad") or not any(pads) or op.attrs.get("ceil_mode"):
+        return None
+    half = len(pads) // 2
+    padded = rewriter.build.Pad(x, [0, 0, *pads[:half], 0, 0, *pads[half:]])
+    attrs = {key: value for key, value in op.attrs.items() if key not in ("pads", "count_include_pad")}
+    return rewriter.build.AveragePool(padded, **attrs)
+
+
+@rewrite("onnx.Unsqueeze")
+def _unsqueeze_twice(op: Op, rewriter: Rewriter) -> Value | None:
+    """Unsqueeze by several dimensions   =>   Reshape: OpenCV 4 takes one"""
+    axes, shape = op.inputs[1], op.outputs[0].static_shape
+    several = axes is not None and axes.array is not None and axes.array.size > 1
+    return rewriter.build.Reshape(op.inputs[0], shape) if several and shape is not None else None
+
+
+@rewrite(*_REDUCTIONS)
+def _reduce_to_the_end(op: Op, rewriter: Rewriter) -> Value | None:
+    """A reduction over neighbouring dimensions   =>   Reshape, the reduction of one, Reshape
+
+    OpenCV 4 computes those over all dimensions behind the first otherwise, and stops at those over all there are.
+    """
+    x, result = op.inputs[0], op.outputs[0].static_shape
+    if x is None or x.static_shape is None or result is None:
+        return None
+    axes = _axes(op, len(x.static_shape))
+    if axes is None or len(axes) < 2 or not result or axes != list(range(axes[0], axes[-1] + 1)):
+        return None
+    sizes = [
+        prod(x.static_shape[: axes[0]]),
+        prod(x.static_shape[i] for i in axes),
+        prod(x.static_shape[axes[-1] + 1 :]),
+    ]
+    flat = rewriter.build.Reshape(x, sizes)
+    takes_input = op.kind == "onnx.ReduceSum" or op.graph.table.version("onnx") >= 18
+    reduce = getattr(rewriter.build, op.type_name)
+    reduced = reduce(flat, [1], keepdims=1) if takes_input else reduce(flat, axes=(1,), keepdims=1)
+    return rewriter.build.Reshape(reduced, result)
+
+
+def _axes(op: Op, rank: int) -> list[int] | None:
+    """The dimensions that are reduced, in order; None where they are not known."""
+    given: Sequence[int] | None = op.attrs.get("axes")
+    if len(op.inputs) > 1 and op.inputs[1] is not None:
+        array = op.inputs[1].array
+        if array is None:
+            return None
+        given = [int(i) for i in array.ravel()]
+    return sorted(axis % rank for axis in given) if given else list(range(rank))
+
+
+@rewrite("onnx.Add", "onnx.Sub", "onnx.Mul", "onnx.Div", "onnx.Pow", "onnx.Max", "onnx.Min")
+def _of_one_dimension(op: Op, rewriter: Rewriter) -> Value | None:
+    """Vectors, or a vector and a number   =>   the same as matrices of one row: OpenCV 4 makes columns of vectors"""
+    shape = op.outputs[0].static_shape
+    if shape is None or len(shape) != 1 or len(op.inputs) != 2:
+        return None
+    rows = []
+    for value in op.inputs:
+        if value is None or value.static_shape is None:
+            return None
+        rows.append(rewriter.build.Reshape(value, [1, prod(value.static_shape)]))
+    return rewriter.build.Reshape(getattr(rewriter.build, op.type_name)(*rows), shape)
+
+
+@rewrite("onnx.Gather")
+def _gather_by_computed_indices(op: Op, rewriter: Rewriter) -> Value | None:
+    """Gather by computed indices   =>   Gather, Reshape: OpenCV 4 takes a row of indices for a matrix"""
+    data, indices, shape = op.inputs[0], op.inputs[1], op.outputs[0].static_shape
+    if indices is None or indices.array is not None or shape is None or "opencv" in op.provenance:
+        return None
+    gathered = rewriter.build.Gather(data, indices, axis=op.attrs.get("axis", 0))
+    gathered.op.provenance = (*gathered.op.provenance, "opencv")
+    return rewriter.build.Reshape(gathered, shape)
+
+
+@rewrite("onnx.Pad")
+def _pad_by_reflection(op: Op, rewriter: Rewriter) -> Value | None:
+    """Pad by reflection or edge of fewer than four dimensions   =>   of four: OpenCV 4 takes no others"""
+    x, pads = op.inputs[0], op.inputs[1]
+    mode = op.attrs.get("mode", "constant")
+    if x is None or x.static_shape is None or pads is None or pads.array is None or mode == "constant":
+        return None
+    more, result = 4 - len(x.static_shape), op.outputs[0].static_shape
+    if more <= 0 or result is None or any(v is not None for v in op.inputs[2:]):
+        return None
+    half = pads.array.size // 2
+    widths = [int(i) for i in pads.array.ravel()]
+    wide = rewriter.build.Reshape(x, [*[1] * more, *x.static_shape])
+    zeros = [0] * more
+    padded = rewriter.build.Pad(wide, [*zeros, *widths[:half], *zeros, *widths[half:]], mode=mode)
+    return rewriter.build.Reshape(padded, result)
+
+
+@rewrite("onnx.Cast")
+def _cast_to_integers(op: Op, rewriter: Rewriter) -> Value | None:
+    """Cast of floats to integers   =>   the whole part, Cast: OpenCV 4 leaves the fraction there"""
+    x = op.inputs[0]
+    if x is None or x.dtype is None or not x.dtype.is_float or op.attrs.get("to") not in _INTEGERS:
+        return None
+    if x.op.kind in WHOLE or "opencv" in x.op.provenance:
+        return None
+    build = rewriter.build
+    whole = build.Mul(build.Sign(x), build.Floor(build.Abs(x)))
+    whole.op.provenance = (*whole.op.provenance, "opencv")
+    return build.Cast(whole, to=op.attrs["to"])
+
+
+_RULES = RewriteSet(
+    [
+        *_slice_backwards,
+        *_average_with_padding,
+        *_unsqueeze_twice,
+        *_reduce_to_the_end,
+        *_of_one_dimension,
+        *_gather_by_computed_indices,
+        *_pad_by_reflection,
+        *_cast_to_integers,
+    ]
+)
+REWRITES = _RULES.names

@@ -1,0 +1,85 @@
+"""What OpenCV's importers can read at all."""
+
+from __future__ import annotations
+
+from regraft.errors import Diagnostic, UnsupportedError, UsageError
+from regraft.ir import DType, Graph, Op, TensorType
+from regraft.passes.rules import Note, RuleContext
+
+# fmt: off
+KNOWN = frozenset((
+    "Abs", "Acos", "Acosh", "Add", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan", "Atanh", "AveragePool",
+    "BatchNormalization", "Cast", "Ceil", "Celu", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv",
+    "ConvTranspose", "Cos", "Cosh", "CumSum", "DepthToSpace", "Div", "Dropout", "Einsum", "Elu", "Equal", "Erf",
+    "Exp", "Expand", "Flatten", "Floor", "GRU", "Gather", "GatherElements", "Gelu", "Gemm", "GlobalAveragePool",
+    "GlobalMaxPool", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "InstanceNormalization",
+    "LRN", "LSTM", "LayerNormalization", "LeakyRelu", "Less", "LessOrEqual", "Log", "LogSoftmax", "MatMul", "Max",
+    "MaxPool", "Min", "Mod", "Mul", "Neg", "Not", "PRelu", "Pad", "Pow", "Range", "Reciprocal", "ReduceL1",
+    "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
+    "ReduceSum", "ReduceSumSquare", "Relu", "Reshape", "Resize", "Round", "ScatterElements", "ScatterND", "Selu",
+    "Shape", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth",
+    "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tan", "Tanh", "ThresholdedRelu", "Tile", "TopK", "Transpose",
+    "Unsqueeze", "Where",
+))
+# fmt: on
+"""Operators that the importers of OpenCV 4 and 5 both have, as their sources list them."""
+
+
+def refuse_unknown(graph: Graph, context: RuleContext) -> int:
+    """See that nothing is left that OpenCV does not import.
+
+    Raises:
+        UnsupportedError: something is; all of it is listed.
+    """
+    stuck = [(op, reason) for op in graph.topological() if (reason := _reason(op))]
+    if not graph.inputs:
+        cure = "choose outputs that depend on an input: --outputs NAME"
+        raise UnsupportedError(Diagnostic("not-for-opencv", "OpenCV reads no network without inputs", cures=(cure,)))
+    if stuck:
+        rows = tuple(f"{op.type_name}   {op.source.layer or op.name}   {op.source.place}: {why}" for op, why in stuck)
+        message = f"{len(stuck)} op{'s are' if len(stuck) > 1 else ' is'} not read by OpenCV's ONNX importer"
+        cures = (
+            "cut the network before it: --outputs NAME",
+            "leave --for opencv out, and run the network with regraft.dnn, which has OpenCV's interface",
+        )
+        raise UnsupportedError(Diagnostic("not-for-opencv", message, lines=rows, cures=cures))
+    return 0
+
+
+def _reason(op: Op) -> str:
+    if op.kind == "core.Constant" and op.output.dtype is DType.BOOL and op.output.uses:
+        return "a constant of truth values"
+    if op.dialect in ("core", "opencv"):
+        return ""
+    if op.dialect != "onnx" or op.type_name not in KNOWN:
+        return "not known"
+    if op.type_name.startswith("Reduce") and op.outputs[0].rank == 0:
+        return "gives a number without dimensions"
+    return "" if all(v.type is None or not v.type.sequence for v in op.outputs) else "gives a list of tensors"
+
+
+def check_sizes(graph: Graph, context: RuleContext) -> int:
+    """Leave out inputs that nothing reads, and see that all sizes are numbers.
+
+    Raises:
+        UsageError: an input has a size that is open.
+    """
+    changes = 0
+    for op in [op for op in graph.inputs if not graph.users(op)]:
+        context.notes.append(Note("note", "OpenCV reads no input that no layer uses: it is left out", op.source))
+        graph.erase(op)
+        changes += 1
+    for op in graph.inputs:
+        if op.output.static_shape is None:
+            cure = f"--input-shape {op.name}=1,3,224,224"
+            message = f"OpenCV's importer wants sizes that are numbers: {op.name} is {op.output.type}"
+            raise UsageError(Diagnostic("no-size", message, cures=(cure,)))
+    return changes
+
+
+def fix_batches(graph: Graph) -> None:
+    """Let the batch of every input that leaves it open, and nothing else, be 1."""
+    for op in graph.inputs:
+        known = op.output.type or TensorType()
+        if known.shape and isinstance(known.shape[0], str) and all(isinstance(dim, int) for dim in known.shape[1:]):
+            op.output.type = op.attrs["type"] = TensorType(known.dtype, (1, *known.shape[1:]))
