@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from regraft.ir import Attributes, Builder, Graph, Op, Source, Value
@@ -130,15 +131,21 @@ class Rule:
 
     def arity_problem(self, arguments: Sequence[Value | None]) -> str | None:
         """Why the function cannot take these inputs, None when it can."""
-        try:
-            inspect.signature(self.function).bind(None, None, *arguments)
-        except TypeError:
-            positional = list(inspect.signature(self.function).parameters.values())[2:]
-            least = sum(p.default is p.empty for p in positional if p.kind is p.POSITIONAL_OR_KEYWORD)
-            most = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in positional)
-            wanted = f"{least}" if least == most else f"{least} to {most}"
-            return f"has {len(arguments)} inputs, and needs {wanted}"
-        return None
+        return _arity_problem(self.function, len(arguments))
+
+
+@lru_cache(maxsize=4096)
+def _arity_problem(function: RuleFunction, count: int) -> str | None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(None, None, *[None] * count)
+    except TypeError:
+        positional = list(signature.parameters.values())[2:]
+        least = sum(p.default is p.empty for p in positional if p.kind is p.POSITIONAL_OR_KEYWORD)
+        most = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in positional)
+        wanted = f"{least}" if least == most else f"{least} to {most}"
+        return f"has {count} inputs, and needs {wanted}"
+    return None
 
 
 class RuleSet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import onnx
 from onnx import TypeProto, helper, shape_inference
@@ -19,6 +19,19 @@ ML_OPSET = 3
 _MANY = 1 << 20
 _SMALL = 4096
 """Constants up to this many elements are shown to shape inference: shapes, axes and the like."""
+_REMEMBERED = 4096
+"""How many inferred types a dialect keeps: networks repeat their blocks, and passes build what they find again."""
+
+
+def _key(op: Op, types: Sequence[TensorType | None], arrays: Sequence[Array | None]) -> Hashable | None:
+    """All that the types of the outputs depend on; None when it cannot be looked up."""
+    data = tuple(None if a is None else (a.dtype.str, a.tobytes()) for a in arrays)
+    key = (op.kind, len(op.outputs), tuple(op.attrs.items()), tuple(types), data)
+    try:
+        hash(key)
+    except TypeError:  # attributes that are arrays or lists
+        return None
+    return key
 
 
 class OnnxDialect:
@@ -28,6 +41,7 @@ class OnnxDialect:
         self.opset = opset
         self.domain = domain
         self.dialect = dialect
+        self._inferred: dict[Hashable, list[TensorType | None]] = {}
         self._opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
 
     def __call__(self, name: str) -> OpDef | None:
@@ -59,15 +73,24 @@ class OnnxDialect:
             return [None] * len(op.outputs)
         if any((t is None or t.dtype is None) for t, v in zip(types, op.inputs, strict=True) if v is not None):
             return [None] * len(op.outputs)
+        shown = [a if a is not None and a.size <= _SMALL and a.dtype.kind in "iubf" else None for a in arrays]
+        key = _key(op, types, shown)
+        if key is None:
+            return self._ask_onnx(op, types, shown)
+        if key not in self._inferred:
+            if len(self._inferred) >= _REMEMBERED:
+                self._inferred.clear()
+            self._inferred[key] = self._ask_onnx(op, types, shown)
+        return self._inferred[key]
+
+    def _ask_onnx(
+        self, op: Op, types: Sequence[TensorType | None], arrays: Sequence[Array | None]
+    ) -> list[TensorType | None]:
         names = ["" if value is None else f"i{i}" for i, value in enumerate(op.inputs)]
         outputs = [f"o{i}" for i in range(len(op.outputs))]
         node = node_proto(op, names, outputs, self.opset, {})
         protos = {name: type_proto(t) for name, t in zip(names, types, strict=True) if name}
-        data = {
-            name: tensor_proto(array, name)
-            for name, array in zip(names, arrays, strict=True)
-            if name and array is not None and array.size <= _SMALL and array.dtype.kind in "iubf"
-        }
+        data = {n: tensor_proto(a, n) for n, a in zip(names, arrays, strict=True) if n and a is not None}
         found = self._run(op, node, protos, data)
         return [tensor_type(found[name]) if name in found else None for name in outputs]
 
