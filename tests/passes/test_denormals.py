@@ -24,6 +24,8 @@ def test_they_are_counted_across_big_arrays_and_in_float32_only() -> None:
     array = numbers(3, 70_001)
     array[1, ::1000] = 1e-40
     assert count_denormals(array) == 71
+    assert count_denormals(array.T) == 71
+    assert count_denormals(array[:, ::1000]) == 71
     assert count_denormals(np.full(4, 1e-310)) == 0
 
 
