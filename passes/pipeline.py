@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from regraft.errors import UnsupportedError
 from regraft.ir import Graph, walk
-from regraft.passes import caffe, fuse, layout, opencv, tensorflow, tidy
+from regraft.passes import caffe, fuse, layout, opencv, tensorflow, tidy, tune
 from regraft.passes.base import Pass
 from regraft.passes.custom import choose
 from regraft.passes.io import expand_custom_ops, missing_sizes, set_output_layouts
@@ -58,9 +58,16 @@ OPTIMISATIONS: tuple[Pass, ...] = (
     Pass("fuse", fuse.fuse, "after the layout, so that channels are dimension 1 for all", rewrites=fuse.REWRITES),
     Pass("merge-duplicates", tidy.merge_duplicates, "after folding, which makes equal constants"),
     Pass("erase-dead", tidy.erase_dead, "last in the round: what others left behind", nested=False),
-    Pass("flush-denormals", tidy.flush_denormals, "once, when all weights are final: it reads them", repeated=False),
+    Pass(
+        "tune",
+        tune.tune,
+        "once, when nothing looks for the ops that it takes apart",
+        rewrites=tune.REWRITES,
+        repeated=False,
+    ),
+    Pass("flush-denormals", tune.flush_denormals, "once, when all weights are final: it reads them", repeated=False),
 )
-"""Repeated until nothing changes, but for the last."""
+"""Repeated until nothing changes, but for the last two."""
 
 
 def optimisations(

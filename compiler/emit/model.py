@@ -16,6 +16,10 @@ from regraft.ir import Array, Graph, GraphError, Op, TensorType, capture_count, 
 INLINE_BYTES = 1024
 """Tensors up to this size are part of the proto (shape inference looks into them); larger ones stay outside."""
 
+BODY_BYTES = 1 << 26
+"""Weights of convolutions inside loops and branches are part of the proto too, up to this size all together: ONNX
+Runtime takes its fast kernels only for weights that lie in the same graph as the convolution."""
+
 
 @dataclass
 class EmittedModel:
@@ -70,13 +74,14 @@ class _Emitter:
         self.weights: dict[str, Array] = {}
         self.places: dict[int, str] = {}
         self.dialects: set[str] = set()
+        self.body_bytes = BODY_BYTES
 
-    def graph(self, graph: Graph, names: Names) -> GraphProto:
+    def graph(self, graph: Graph, names: Names, *, nested: bool = False) -> GraphProto:
         proto = GraphProto(name=graph.name or "body")
         proto.input.extend(value_info(names[op.output], op.output.type) for op in graph.inputs)
         for op in graph.topological():
             if op.dialect == "core":
-                self._constant(proto, op, names)
+                self._constant(proto, op, names, nested)
             else:
                 self._node(proto, op, names)
         for op in graph.outputs:
@@ -106,11 +111,14 @@ class _Emitter:
         function.opset_import.append(helper.make_opsetid("", self.opset))
         return function
 
-    def _constant(self, proto: GraphProto, op: Op, names: Names) -> None:
+    def _constant(self, proto: GraphProto, op: Op, names: Names, nested: bool) -> None:
         if op.kind != "core.Constant":
             return
         array: Array = op.attrs["value"]
         if array.nbytes <= INLINE_BYTES or array.dtype.kind in "OUS":
+            proto.initializer.append(tensor_proto(array, names[op.output]))
+        elif nested and array.nbytes <= self.body_bytes and any(use.op.kind == "onnx.Conv" for use in op.output.uses):
+            self.body_bytes -= array.nbytes
             proto.initializer.append(tensor_proto(array, names[op.output]))
         elif id(array) in self.places:
             names.bind(op.output, self.places[id(array)])
@@ -141,7 +149,7 @@ class _Emitter:
             if outer is None:
                 raise GraphError(f"{op!r} captures nothing at {capture.integer('index')}")
             inner.bind(capture.output, names[outer])
-        return self.graph(body, inner)
+        return self.graph(body, inner, nested=True)
 
 
 def without_domain(model: EmittedModel, domain: str) -> None:

@@ -25,6 +25,9 @@ class _PRelu(RewriteRule):
         tail = x.shape[len(x.shape) - alpha.array.ndim :]
         if any(size not in (1, dim) for size, dim in zip(alpha.array.shape, tail, strict=True)):
             return "alpha does not broadcast to x"
+        zero = match.values.get("zero")
+        if zero is not None and (zero.array is None or zero.array.size != 1 or zero.array.item() != 0):
+            return "x is not compared with 0"
         half = match.values.get("half")
         if half is not None and (half.array is None or half.array.size != 1 or half.array.item() != 0.5):
             return "the factor is not 0.5"
@@ -76,6 +79,27 @@ class FusePReluOfDifference(_PRelu):
         return op.Sub(op.Relu(x), op.Mul(alpha, op.Relu(op.Neg(x))))  # type: ignore[no-any-return]
 
 
+class FusePReluOfChoice(_PRelu):
+    """Where(x > 0, x, alpha * x)   =>   PRelu(x, alpha), exact: at 0 both branches are 0"""
+
+    def pattern(self, op: Any, x: Any, alpha: Any, zero: Any) -> PatternNode:
+        return op.Where(op.Greater(x, zero), x, op.Mul(alpha, x))  # type: ignore[no-any-return]
+
+
+class FusePReluOfNegativeChoice(_PRelu):
+    """Where(x < 0, alpha * x, x)   =>   PRelu(x, alpha), exact: it is PRelu's definition"""
+
+    def pattern(self, op: Any, x: Any, alpha: Any, zero: Any) -> PatternNode:
+        return op.Where(op.Less(x, zero), op.Mul(alpha, x), x)  # type: ignore[no-any-return]
+
+
+class FusePReluOfInclusiveChoice(_PRelu):
+    """Where(x >= 0, x, alpha * x)   =>   PRelu(x, alpha), exact as `FusePReluOfChoice` is"""
+
+    def pattern(self, op: Any, x: Any, alpha: Any, zero: Any) -> PatternNode:
+        return op.Where(op.GreaterOrEqual(x, zero), x, op.Mul(alpha, x))  # type: ignore[no-any-return]
+
+
 class FuseLeakyRelu(RewriteRule):
     """Max(x, alpha * x)   =>   LeakyRelu(x), for one alpha from 0 to 1: exact"""
 
@@ -100,5 +124,8 @@ RULES = (
     FusePReluOfNegatedRelu(),
     FusePReluOfNegatedSlope(),
     FusePReluOfDifference(),
+    FusePReluOfChoice(),
+    FusePReluOfNegativeChoice(),
+    FusePReluOfInclusiveChoice(),
     FuseLeakyRelu(),
 )

@@ -41,10 +41,13 @@ def _of_the_batch(
     mean = reduce(build, "ReduceMean", wide, axes, keepdims=True)
     centred = build.Sub(wide, mean)
     variance = reduce(build, "ReduceMean", build.Mul(centred, centred), axes, keepdims=True)
-    inverse = build.Reciprocal(build.Sqrt(build.Add(variance, build.scalar(epsilon, variance))))
-    column = [-1, *(1 for _ in axes[1:])]
-    factor = build.Mul(inverse, build.Reshape(scale, column))
-    y = build.Add(build.Mul(centred, factor), build.Reshape(offset, column))
+    if x.shape is not None and x.shape[0] == 1:  # then ONNX has an op for it, which takes a third of the time
+        y = build.InstanceNormalization(wide, scale, offset, epsilon=epsilon)
+    else:
+        inverse = build.Reciprocal(build.Sqrt(build.Add(variance, build.scalar(epsilon, variance))))
+        column = [-1, *(1 for _ in axes[1:])]
+        factor = build.Mul(inverse, build.Reshape(scale, column))
+        y = build.Add(build.Mul(centred, factor), build.Reshape(offset, column))
     result = images.from_channels_first(node, build, y if x.dtype is None else cast(build, y, x.dtype), rank)
     if node.outputs == 1:
         return [result]

@@ -3,14 +3,12 @@
 from regraft.passes.tidy.constants import fold_constants
 from regraft.passes.tidy.cse import merge_duplicates
 from regraft.passes.tidy.dead import erase_dead
-from regraft.passes.tidy.denormals import flush_denormals
 from regraft.passes.tidy.identities import REWRITES, remove_identities
 from regraft.passes.tidy.outputs import separate_outputs
 
 __all__ = [
     "REWRITES",
     "erase_dead",
-    "flush_denormals",
     "fold_constants",
     "merge_duplicates",
     "remove_identities",

@@ -8,8 +8,8 @@ from rewriting import graph_of, numbers, rewritten
 
 from regraft.ir import Builder
 from regraft.passes import RuleContext
-from regraft.passes.tidy import flush_denormals
-from regraft.passes.tidy.denormals import count_denormals
+from regraft.passes.tune import flush_denormals
+from regraft.passes.tune.denormals import count_denormals
 
 TINY = float(np.finfo(np.float32).tiny)
 EDGES = [(0.0, 0), (-0.0, 0), (TINY, 0), (-TINY, 0), (TINY / 2, 1), (-TINY / 2, 1), (1e-45, 1), (np.inf, 0), (np.nan, 0)]

@@ -146,12 +146,16 @@ def test_global_pool(opset: int) -> None:
 
 
 SLOPE, HALF = numbers(4, 1, 1, seed=5), np.float32(0.5).reshape(())
+ZERO = np.float32(0).reshape(())
 PRELU: dict[str, Make] = {
     "abs": lambda b, x: b.Add(b.Relu(x), b.Mul(b.Mul(SLOPE, b.Sub(x, b.Abs(x))), HALF)),
     "halved abs": lambda b, x: b.Add(b.Mul(b.Mul(b.Sub(x, b.Abs(x)), HALF), SLOPE), b.Relu(x)),
     "negated relu": lambda b, x: b.Add(b.Relu(x), b.Mul(SLOPE, b.Neg(b.Relu(b.Neg(x))))),
     "negated slope": lambda b, x: b.Add(b.Relu(x), b.Mul(SLOPE, b.Relu(b.Neg(x)))),
     "difference": lambda b, x: b.Sub(b.Relu(x), b.Mul(SLOPE, b.Relu(b.Neg(x)))),
+    "choice": lambda b, x: b.Where(b.Greater(x, ZERO), x, b.Mul(SLOPE, x)),
+    "choice of the negative": lambda b, x: b.Where(b.Less(x, ZERO), b.Mul(x, SLOPE), x),
+    "choice with zero": lambda b, x: b.Where(b.GreaterOrEqual(x, ZERO), x, b.Mul(SLOPE, x)),
 }
 
 
@@ -167,8 +171,10 @@ def test_prelu_is_exact(name: str) -> None:
         lambda b, x: b.Add(b.Relu(x), b.Mul(b.ReduceMean(x), b.Relu(b.Neg(x)))),
         lambda b, x: b.Add(b.Relu(x), b.Mul(numbers(2, 1, 1, 1, 1), b.Relu(b.Neg(x)))),
         lambda b, x: b.Add(b.Relu(b.Exp(x)), b.Mul(SLOPE, b.Relu(b.Neg(x)))),
+        lambda b, x: b.Where(b.Greater(x, np.float32(0.1).reshape(())), x, b.Mul(SLOPE, x)),
+        lambda b, x: b.Where(b.Greater(x, ZERO), b.Mul(SLOPE, x), x),
     ],
-    ids=["not half", "computed slope", "wider slope", "two values"],
+    ids=["not half", "computed slope", "wider slope", "two values", "not zero", "the other way round"],
 )
 def test_what_is_no_prelu(make: Make) -> None:
     assert fuse(graph_of(make, [(2, *IMAGE[1:])]), RuleContext()) == 0
