@@ -1,7 +1,7 @@
 """What runs a model of `benchmarks/latency.py`: regraft, OpenCV 4, TensorFlow, and ONNX Runtime over tf2onnx's file.
 
-Each of `CONTENDERS` takes a `Case`, the number of threads and a folder for files, loads the model, and returns a function
-that runs it once and returns its outputs by name. It raises `Unavailable` where it cannot run the model.
+Each of `CONTENDERS` takes a `Case`, the number of threads and a folder for files, loads the model, and returns a
+function that runs it once and returns its outputs by name. It raises `Unavailable` where it cannot run the model.
 """
 
 from __future__ import annotations
@@ -106,17 +106,26 @@ def by_tensorflow(case: Case, threads: int, folder: Path) -> Run:
     tf = _module("tensorflow")
     _tensorflow_threads(tf, threads)
     if case.kind == "saved_model":
-        loaded = tf.saved_model.load(str(case.path))
-        function = loaded.signatures["serving_default"]
-        constants = {name: tf.constant(array) for name, array in case.feeds.items()}
-        keep = loaded  # the variables live as long as it does
-        return lambda: {name: value.numpy() for name, value in function(**constants).items() if keep}
+        return _saved_model(tf, case, threads)
     graph = tf.compat.v1.GraphDef.FromString(case.path.read_bytes())
     imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
     pick = imported.graph.as_graph_element
     pruned = imported.prune([pick(name) for name in case.feeds], [pick(name) for name in case.expected])
     tensors = [tf.constant(array) for array in case.feeds.values()]
     return lambda: dict(zip(case.expected, (t.numpy() for t in pruned(*tensors)), strict=True))
+
+
+def _saved_model(tf: Any, case: Case, threads: int) -> Run:
+    """In a session: TensorFlow cannot load older SavedModels of Keras otherwise."""
+    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+    session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+    with session.graph.as_default():
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(case.path))
+    signature = loaded.signature_def["serving_default"]
+    tensors = {name: signature.outputs[name].name for name in case.expected}
+    feeds = {signature.inputs[name].name: array for name, array in case.feeds.items()}
+    callable_ = session.make_callable(tensors, list(feeds))
+    return lambda: callable_(*feeds.values())
 
 
 def by_tf2onnx(case: Case, threads: int, folder: Path) -> Run:

@@ -101,9 +101,9 @@ def table(results: list[Measured]) -> list[str]:
     lines = [f"| model | input | {' | '.join(f'{n} ms' for n in names)} |", "|---|---|" + "---:|" * len(names)]
     for result in results:
         cells = [_cell(result, name) for name in names]
-        sizes = ", ".join("×".join(map(str, a.shape)) for a in result.case.feeds.values() if a.ndim > 1)
+        sizes = ", ".join("x".join(map(str, a.shape)) for a in result.case.feeds.values() if a.ndim > 1)
         lines.append(f"| {result.case.name} | {sizes} | {' | '.join(cells)} |")
-    means = [f"{geometric_mean(results, name):.2f}×" if _ratios(results, name) else "" for name in names[1:]]
+    means = [f"{geometric_mean(results, name):.2f}x" if _ratios(results, name) else "" for name in names[1:]]
     return [*lines, f"| geometric mean of the ratios | | 1 | {' | '.join(means)} |"]
 
 
@@ -111,7 +111,7 @@ def _cell(result: Measured, name: str) -> str:
     if name not in result.turns:
         reason = result.absent.get(name, "")
         return "" if reason == "not measured" else reason
-    ratio = "" if name == "regraft" else f" ({result.ratio(name):.2f}×)"
+    ratio = "" if name == "regraft" else f" ({result.ratio(name):.2f}x)"
     return f"{result.milliseconds(name):.3g}{ratio}"
 
 
@@ -154,8 +154,8 @@ def page(results: list[Measured], threads: int, chart: str) -> str:
         [
             "# Latency",
             "",
-            "How long one run of a model takes, from the arrays that go in to the arrays that come out. In brackets: how "
-            "many times as long as regraft. Written by `python benchmarks/latency.py MODELS --write "
+            "How long one run of a model takes, from the arrays that go in to the arrays that come out. In brackets: "
+            "how many times as long as regraft. Written by `python benchmarks/latency.py MODELS --write "
             "docs/benchmarks.md`, which measures all contenders in one process, in turns, on the recorded inputs; "
             "medians. Before it times a contender it compares its numbers with the recorded ones.",
             "",

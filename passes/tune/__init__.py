@@ -5,12 +5,12 @@ from __future__ import annotations
 from regraft.ir import Graph
 from regraft.passes.rewrite import RewriteSet
 from regraft.passes.rules import RuleContext
-from regraft.passes.tune import prelu
+from regraft.passes.tune import channels, prelu
 from regraft.passes.tune.denormals import flush_denormals
 
 __all__ = ["REWRITES", "flush_denormals", "tune"]
 
-_RULES = RewriteSet([*prelu.branchless_prelu])
+_RULES = RewriteSet([*prelu.branchless_prelu, *channels.pad_depthwise, *channels.weigh_padding_zero])
 REWRITES = _RULES.names
 
 

@@ -12,7 +12,17 @@ from regraft.passes.tune import flush_denormals
 from regraft.passes.tune.denormals import count_denormals
 
 TINY = float(np.finfo(np.float32).tiny)
-EDGES = [(0.0, 0), (-0.0, 0), (TINY, 0), (-TINY, 0), (TINY / 2, 1), (-TINY / 2, 1), (1e-45, 1), (np.inf, 0), (np.nan, 0)]
+EDGES = [
+    (0.0, 0),
+    (-0.0, 0),
+    (TINY, 0),
+    (-TINY, 0),
+    (TINY / 2, 1),
+    (-TINY / 2, 1),
+    (1e-45, 1),
+    (np.inf, 0),
+    (np.nan, 0),
+]
 
 
 @pytest.mark.parametrize(("number", "count"), EDGES)

@@ -52,3 +52,36 @@ def test_slopes_that_are_computed_or_infinite_stay() -> None:
     computed = graph_of(lambda b, x: b.PRelu(x, b.ReduceMean(x, axes=[0, 2, 3], keepdims=1)), [BIG])
     infinite = graph_of(lambda b, x: prelu(b, x, np.array([np.inf] * 8)), [BIG])
     assert tune(computed, RuleContext()) == tune(infinite, RuleContext()) == 0
+
+
+def separable(b: Builder, x: Value, *between: str, channels: int = 21) -> Value:
+    y = b.Conv(x, numbers(channels, 1, 3, 3), numbers(channels), group=channels, pads=(1, 1, 1, 1))
+    for kind in between:
+        y = b.many(f"onnx.{kind}", y)[0]
+    return b.Conv(y, numbers(5, channels, 1, 1), numbers(5))
+
+
+@pytest.mark.parametrize("between", [(), ("Relu",), ("Sigmoid",), ("Tanh", "Relu")])
+def test_depthwise_convolutions_are_padded_and_the_next_weighs_the_padding_zero(between: tuple[str, ...]) -> None:
+    left = {"Pad": 1, "Conv": 2, **dict.fromkeys(between, 1)}
+    assert ops(rewritten(lambda b, x: separable(b, x, *between), (2, 21, 9, 7), by=tune, rtol=2e-6)) == left
+
+
+def test_what_else_reads_them_gets_a_slice() -> None:
+    make = lambda b, x: b.Softmax(b.Conv(x, numbers(21, 1, 3, 3), group=21), axis=1)  # noqa: E731
+    assert ops(rewritten(make, ("N", 21, 9, 7), by=tune, rtol=1e-6)) == {"Pad": 1, "Conv": 1, "Slice": 1, "Softmax": 1}
+
+
+def test_convolutions_of_one_value_share_its_padding() -> None:
+    make = lambda b, x: [separable(b, x), separable(b, x)]  # noqa: E731
+    assert ops(rewritten(make, (1, 21, 9, 7), by=tune, rtol=2e-6)) == {"Pad": 1, "Conv": 4}
+
+
+def test_a_slice_of_the_users_own_stays() -> None:
+    make = lambda b, x: b.Conv(b.Slice(x, [0], [3], [1]), numbers(5, 3, 1, 1))  # noqa: E731
+    assert tune(graph_of(make, [(1, 21, 9, 7)]), RuleContext()) == 0
+
+
+@pytest.mark.parametrize("channels", [8, 15, 24, 32])
+def test_numbers_of_channels_that_are_fast_or_few(channels: int) -> None:
+    assert tune(graph_of(lambda b, x: separable(b, x, channels=channels), [(1, channels, 9, 7)]), RuleContext()) == 0
