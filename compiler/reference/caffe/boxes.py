@@ -108,9 +108,13 @@ def _shifted(call: Call) -> Iterator[tuple[float, float, float, float]]:
 
 
 @evaluates("caffe.DetectionOutput")
-def detection_output(call: Call, loc: Array, conf: Array, priors: Array) -> Array:
+def detection_output(call: Call, loc: Array, conf: Array | None = None, priors: Array | None = None) -> Array:
     """Rows of image, label, score and box."""
-    if any(call.attrs.get(n) for n in ("side", "num_box", "coords", "biases", "objectness_score", "clip")):
+    if (
+        conf is None
+        or priors is None
+        or any(call.attrs.get(n) for n in ("side", "num_box", "coords", "biases", "objectness_score", "clip"))
+    ):
         raise NotEvaluated("it is a fork's own form of DetectionOutput")
     classes, shared = call.integer("num_classes"), call.flag("share_location")
     boxes, variances = priors[0].reshape(2, -1, 4)
