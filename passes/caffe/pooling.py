@@ -11,6 +11,7 @@ import numpy as np
 from regraft.ir import Builder, DType, Value
 from regraft.passes.caffe.common import Merged, keep, known_shape, reduce, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
+from regraft.passes.caffe.open_sizes import OpenPool
 from regraft.passes.caffe.pool_geometry import PooledAxis, pooled_axis, pyramid_axis, rounds_like_onnx
 from regraft.passes.caffe.windows import pair
 from regraft.passes.rules import rule
@@ -194,14 +195,17 @@ def _pad(build: Builder, x: Value, begin: Sequence[int], end: Sequence[int], fil
 
 
 def _pool_unknown_size(layer: CaffeLayer, build: Builder, x: Value, pool: _Pool, *, mask: bool) -> list[Value]:
-    """Windows of a picture whose size is known only when it runs, where ONNX's rounding is Caffe's for every size."""
+    """Windows of a picture whose size is known only when it runs; simpler where ONNX's rounding is Caffe's always."""
     numbers = list(zip(pool.kernel, pool.stride, pool.pad, strict=True))
-    exact = all(rounds_like_onnx(*n) for n in numbers) if pool.ceil or any(pool.pad) else True
-    if not exact or pool.method in ("STOCHASTIC", "AVE_EXC_PAD"):
+    like_onnx = all(rounds_like_onnx(*n) for n in numbers) if pool.ceil or any(pool.pad) else True
+    if pool.method in ("STOCHASTIC", "AVE_EXC_PAD") or (mask and not like_onnx):
         raise layer.refuse(
             f"its windows depend on the size of its bottom, {x.type}, in a way that ONNX cannot express",
             cure=UNKNOWN_SIZE,
         )
+    if not like_onnx:
+        windows = OpenPool(pool.kernel, pool.stride, pool.pad, pool.ceil)
+        return [windows.largest(build, x) if pool.method == "MAX" else windows.average(build, x)]
     window: dict[str, Any] = {"kernel_shape": pool.kernel, "strides": pool.stride, "ceil_mode": int(pool.ceil)}
     if pool.method == "AVE":
         padded = _pad(build, x, pool.pad, pool.pad, 0.0) if any(pool.pad) else x

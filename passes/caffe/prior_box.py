@@ -1,4 +1,4 @@
-"""PriorBox and PriorBoxClustered: they depend on sizes only, so they become constants."""
+"""PriorBox and PriorBoxClustered: they depend on sizes only, so they become constants where these are known."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from regraft.ir import Builder, Value
+from regraft.ir import UNKNOWN, Builder, DType, TensorType, Value
+from regraft.passes.caffe.common import sizes
 from regraft.passes.caffe.density_prior_box import DensityGrid
 from regraft.passes.caffe.layer import CaffeLayer
+from regraft.passes.caffe.open_sizes import OpenGrid
 from regraft.passes.rules import rule
 
 Floats = npt.NDArray[np.float32]
@@ -82,7 +84,7 @@ def prior_sizes(
 def prior_box(layer: CaffeLayer, build: Builder, x: Value, image: Value | None = None) -> Value:
     """Boxes around each cell of x, and their variances: (1, 2, 4 * H * W * boxes).
 
-    x: (N, C, H, W), image: (N, C, height, width), or img_size; all of known H and W. Source: SSD's prior_box_layer.cpp.
+    x: (N, C, H, W), image: (N, C, height, width), or img_size. Source: SSD's prior_box_layer.cpp.
     """
     layer.refuse_unless("density_size", ())
     layer.refuse_unless("reduce_boxes", False)
@@ -96,7 +98,7 @@ def prior_box(layer: CaffeLayer, build: Builder, x: Value, image: Value | None =
     if any(big <= small for small, big in zip(smallest, largest, strict=False)):
         raise layer.refuse("each max_size must be above its min_size", field="max_size")
     ratios = aspect_ratios(layer.numbers("aspect_ratio", ()), flip=layer.flag("flip"))
-    return _priors(layer, build, _grid(layer, x, image), *prior_sizes(smallest, largest, ratios))
+    return _priors(layer, build, x, image, *prior_sizes(smallest, largest, ratios))
 
 
 def _by_density(layer: CaffeLayer, build: Builder, x: Value, image: Value | None) -> Value:
@@ -124,33 +126,67 @@ def prior_box_clustered(layer: CaffeLayer, build: Builder, x: Value, image: Valu
     widths, heights = layer.numbers("width", ()), layer.numbers("height", ())
     if not widths or len(widths) != len(heights):
         raise layer.refuse(f"has {len(widths)} width and {len(heights)} height", field="width")
-    return _priors(layer, build, _grid(layer, x, image), widths, heights)
+    return _priors(layer, build, x, image, widths, heights)
 
 
-def _priors(layer: CaffeLayer, build: Builder, grid: Grid, widths: Sequence[float], heights: Sequence[float]) -> Value:
-    return _constant(layer, build, grid.boxes(widths, heights, clip=layer.flag("clip")))
+def _priors(
+    layer: CaffeLayer,
+    build: Builder,
+    x: Value,
+    image: Value | None,
+    widths: Sequence[float],
+    heights: Sequence[float],
+) -> Value:
+    seen = (x,) if image is None or _image_size(layer) else (x, image)
+    if all(isinstance(d, int) for v in seen for d in layer.image(v)[2:]):
+        return _constant(layer, build, _grid(layer, x, image).boxes(widths, heights, clip=layer.flag("clip")))
+    boxes = _open_grid(layer, build, x, image).boxes(build, widths, heights, clip=layer.flag("clip"))
+    spread = build.Expand(build.constant(np.broadcast_to(_variance(layer), 4).copy()), build.Shape(boxes))
+    result = build.Concat(*(build.Reshape(v, [1, 1, -1]) for v in (boxes, spread)), axis=1)
+    result.type = TensorType(DType.F32, (1, 2, UNKNOWN))
+    return result
+
+
+def _variance(layer: CaffeLayer) -> Floats:
+    variance = np.asarray(layer.numbers("variance", ()) or (DEFAULT_VARIANCE,), dtype=np.float32)
+    if variance.size not in (1, 4) or (variance <= 0).any():
+        raise layer.refuse("variance is one positive number, or four", field="variance")
+    return variance
 
 
 def _constant(layer: CaffeLayer, build: Builder, boxes: Floats) -> Value:
     """Boxes (height, width, box, 4) and their variances in the layer's shape."""
-    variance = np.asarray(layer.numbers("variance", ()) or (DEFAULT_VARIANCE,), dtype=np.float32)
-    if variance.size not in (1, 4) or (variance <= 0).any():
-        raise layer.refuse("variance is one positive number, or four", field="variance")
-    variances = np.broadcast_to(variance, boxes.shape)
+    variances = np.broadcast_to(_variance(layer), boxes.shape)
     return build.constant(np.stack([boxes.reshape(-1), variances.reshape(-1)])[None])
 
 
 def _grid(layer: CaffeLayer, x: Value, image: Value | None) -> Grid:
+    layer.image(x)
     height, width = layer.static_sizes(x, 2, "to place its boxes")
-    image_h, image_w = _pair(layer, "img_h", "img_w", "img_size")
-    if not image_h or not image_w:
-        if image is None:
-            raise layer.refuse("has neither an image as second bottom nor img_size", field="img_size")
-        image_h, image_w = layer.static_sizes(image, 2, "to place its boxes")
+    image_h, image_w = _image_size(layer) or layer.static_sizes(_image(layer, image), 2, "to place its boxes")
     step_h, step_w = _pair(layer, "step_h", "step_w", "step")
     if not step_h or not step_w:
         step_h, step_w = (float(np.float32(a) / np.float32(b)) for a, b in ((image_h, height), (image_w, width)))
     return Grid(height, width, int(image_h), int(image_w), step_h, step_w, layer.number("offset"))
+
+
+def _open_grid(layer: CaffeLayer, build: Builder, x: Value, image: Value | None) -> OpenGrid:
+    given, steps = _image_size(layer), _pair(layer, "step_h", "step_w", "step")
+    pixels = build.value([int(n) for n in given]) if given else sizes(build, _image(layer, image), 2, 4)
+    return OpenGrid(sizes(build, x, 2, 4), pixels, steps if all(steps) else None, layer.number("offset"))
+
+
+def _image_size(layer: CaffeLayer) -> tuple[float, float] | None:
+    """The size of the picture that the file gives."""
+    given = _pair(layer, "img_h", "img_w", "img_size")
+    return given if all(given) else None
+
+
+def _image(layer: CaffeLayer, image: Value | None) -> Value:
+    if image is None:
+        raise layer.refuse("has neither an image as second bottom nor img_size", field="img_size")
+    layer.image(image)
+    return image
 
 
 def _pair(layer: CaffeLayer, height: str, width: str, both: str) -> tuple[float, float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from regraft.ir import Builder, TensorType, Value
-from regraft.passes.caffe.common import cut, indices, keep, known_shape, reduce, reshape
+from regraft.ir import UNKNOWN, Builder, TensorType, Value
+from regraft.passes.caffe.common import Merged, cut, indices, keep, known_shape, reduce, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
 from regraft.passes.rules import rule
 
@@ -49,17 +49,33 @@ def reorg(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     if layer.attrs.get("stride") is None:
         raise layer.refuse("has no stride", field="stride")
     stride = layer.integer("stride")
-    channels, height, width = layer.static_sizes(x, 1, "to find its order")
-    few, area = channels // (stride * stride), stride * stride
-    if stride < 1 or channels % area or ((height % stride or width % stride) and not layer.flag("reverse")):
-        raise layer.refuse(f"stride {stride} does not divide {channels}x{height}x{width}", field="stride")
-    if layer.flag("reverse"):
-        apart = reshape(build, x, [keep(0), stride, stride, few, height, width])
+    channels, *size = layer.image(x)[1:]
+    if not isinstance(channels, int):
+        raise layer.refuse(f"its number of channels is not known: {x.type}", cure="give the net's input shapes")
+    reverse, area = layer.flag("reverse"), stride * stride
+    uneven = any(isinstance(n, int) and n % stride for n in size) if stride > 0 and not reverse else False
+    if stride < 1 or channels % area or uneven:
+        raise layer.refuse(f"stride {stride} does not divide {channels}x{size[0]}x{size[1]}", field="stride")
+    few = channels // area
+    if reverse:
+        apart = reshape(build, x, [keep(0), stride, stride, few, keep(2), keep(3)])
         woven = build.Transpose(apart, perm=(0, 3, 4, 1, 5, 2))
-        return reshape(build, woven, [keep(0), few, height * stride, width * stride])
-    woven = reshape(build, x, [keep(0), few, height, stride, width, stride])
+        return reshape(build, woven, [keep(0), few, Merged(2, 4), Merged(4, 6)])
+    woven = reshape(build, x, [keep(0), few, keep(2), stride, keep(3), stride])
     apart = build.Transpose(woven, perm=(0, 3, 5, 1, 2, 4))
-    return reshape(build, apart, [keep(0), channels * area, height // stride, width // stride])
+    return _smaller(build, apart, x, channels * area, stride)
+
+
+def _smaller(build: Builder, apart: Value, x: Value, channels: int, stride: int) -> Value:
+    """`apart` as (N, channels, H / stride, W / stride), with the sizes of x."""
+    batch, _, height, width = known_shape(x)
+    if isinstance(height, int) and isinstance(width, int):
+        return reshape(build, apart, [keep(0), channels, height // stride, width // stride])
+    size = build.Div(sizes(build, x, 2, 4), [stride])
+    result = build.Reshape(apart, build.Concat(sizes(build, x, 0, 1), [channels], size, axis=0))
+    halves = [d // stride if isinstance(d, int) else UNKNOWN for d in (height, width)]
+    result.type = TensorType(x.dtype, (batch, channels, *halves))
+    return result
 
 
 @rule("caffe.CropCenter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regraft.ir import Builder, DType, Value
 from regraft.passes.caffe.arithmetic import affine
-from regraft.passes.caffe.common import Merged, keep, known_shape, reduce, reshape
+from regraft.passes.caffe.common import Merged, keep, known_shape, reduce, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
 from regraft.passes.rules import rule
 
@@ -38,11 +38,9 @@ def arg_max(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     axis = 1 if flat else layer.axis(layer.integer("axis"), rank)
     data = reshape(build, x, [keep(0), Merged(1, rank)]) if flat else x
     size = known_shape(data)[axis]
-    if not isinstance(size, int):
-        raise layer.refuse("needs a bottom of fixed size along its axis", cure="give the net's input shapes")
-    if not 1 <= top_k <= size:
+    if top_k < 1 or (isinstance(size, int) and top_k > size):
         raise layer.refuse(f"top_k {top_k} is not within 1 and {size}", field="top_k")
-    values, places = _largest(build, data, axis, size, top_k)
+    values, places = _largest(build, data, axis, top_k)
     if not flat:
         return values if with_values else places
     shape: list[int | Merged] = [keep(0), 1, top_k, *(1,) * (max(rank, 3) - 3)]
@@ -50,8 +48,10 @@ def arg_max(layer: CaffeLayer, build: Builder, x: Value) -> Value:
     return build.Concat(places, reshape(build, values, shape), axis=1) if with_values else places
 
 
-def _largest(build: Builder, x: Value, axis: int, size: int, top_k: int) -> tuple[Value, Value]:
+def _largest(build: Builder, x: Value, axis: int, top_k: int) -> tuple[Value, Value]:
     """Numbers and places along `axis`. TopK takes the first of equals, so it is shown the axis backwards."""
-    backwards = build.Slice(x, [-1], [-(size + 1)], [axis], [-1])
+    backwards = build.Slice(x, [-1], [-(2**31)], [axis], [-1])
     values, places = build.many("onnx.TopK", backwards, [top_k], outputs=2, axis=axis)
-    return values, build.Cast(build.Sub([size - 1], places), to=x.dtype or DType.F32)
+    return values, build.Cast(
+        build.Sub(build.Sub(sizes(build, x, axis, axis + 1), [1]), places), to=x.dtype or DType.F32
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from regraft.ir import Builder, TensorType, Value, shapes_agree
-from regraft.passes.caffe.common import Merged, cut, indices, keep, known_shape, reshape, sizes
+from regraft.ir import UNKNOWN, Builder, Dim, TensorType, Value, shapes_agree
+from regraft.passes.caffe.common import Merged, cut, indices, keep, known_shape, reduce, reshape, sizes
 from regraft.passes.caffe.layer import CaffeLayer
 from regraft.passes.caffe.windows import pair
 from regraft.passes.rules import rule
@@ -109,18 +110,15 @@ def upsample(layer: CaffeLayer, build: Builder, x: Value, mask: Value | None = N
         return build.Resize(
             x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
         )
-    height, width = (_unpooled(layer, x, axis) for axis in (0, 1))
-    return scatter(layer, build, x, mask, height, width)
+    return scatter(layer, build, x, mask, [_unpooled(layer, side) for side in "hw"])
 
 
-def _unpooled(layer: CaffeLayer, x: Value, axis: int) -> int:
-    """SegNet's output size along height (0) or width (1)."""
-    side = "hw"[axis]
+def _unpooled(layer: CaffeLayer, side: str) -> Linear:
+    """SegNet's output size along height or width."""
     if layer.has(f"upsample_{side}"):
-        return layer.integer(f"upsample_{side}")
-    size = layer.static_sizes(x, 2, "to find its size")[axis]
+        return Linear(0, layer.integer(f"upsample_{side}"))
     scale = layer.integer(f"scale_{side}" if layer.has(f"scale_{side}") else "scale")
-    return size * scale - int(layer.flag(f"pad_out_{side}"))
+    return Linear(scale, -int(layer.flag(f"pad_out_{side}")))
 
 
 @rule("caffe.Unpooling")
@@ -135,7 +133,8 @@ def unpooling(layer: CaffeLayer, build: Builder, x: Value, mask: Value | None = 
     kernel, stride = pair(layer, "kernel_size", "kernel"), pair(layer, "stride", "stride")
     if any(pair(layer, "pad", "pad")):
         raise layer.refuse("pad must be 0: DeconvNet refuses it too", field="pad")
-    size = layer.static_shape(x, "to find its size")[2:]
+    layer.image(x)
+    size = layer.static_sizes(x, 2, "to find its size")
     found = [max((n - 1) * s + k, n * s + 1) for n, k, s in zip(size, kernel, stride, strict=True)]
     height, width = (
         int(layer.attrs.get(f"unpool_{side}", layer.attrs.get("unpool_size", n)))
@@ -149,7 +148,7 @@ def unpooling(layer: CaffeLayer, build: Builder, x: Value, mask: Value | None = 
         shape = build.Concat(sizes(build, x, 0, 2), list(size), axis=0)
         mask = build.Expand(build.constant(places[None, None]), shape)
         mask.type = x.type
-    return scatter(layer, build, x, mask, height, width)
+    return scatter(layer, build, x, mask, [Linear(0, height), Linear(0, width)])
 
 
 @rule("caffe.MaxUnpool", "caffe.MaxUnpooling")
@@ -158,21 +157,44 @@ def max_unpool(layer: CaffeLayer, build: Builder, x: Value, mask: Value) -> Valu
 
     x, mask: (N, C, H, W). Top: sizes (in - 1) * stride + kernel - 2 * pad. Source: OpenCV's MaxUnpool.
     """
-    size = layer.static_shape(x, "to find its size")[2:]
+    layer.image(x)
     kernel, stride = pair(layer, "kernel_size", "kernel"), pair(layer, "stride", "stride")
-    height, width = (
-        (n - 1) * s + k - 2 * p for n, s, k, p in zip(size, stride, kernel, pair(layer, "pad", "pad"), strict=True)
-    )
-    return scatter(layer, build, x, mask, height, width)
+    ends = [Linear(s, k - 2 * p - s) for s, k, p in zip(stride, kernel, pair(layer, "pad", "pad"), strict=True)]
+    return scatter(layer, build, x, mask, ends)
 
 
-def scatter(layer: CaffeLayer, build: Builder, x: Value, mask: Value, height: int, width: int) -> Value:
+@dataclass(frozen=True)
+class Linear:
+    """A size that is factor * (the bottom's size) + shift."""
+
+    factor: int
+    shift: int
+
+    def of(self, size: Dim) -> Dim:
+        """For a size that may be unknown."""
+        if isinstance(size, int) or not self.factor:
+            return self.factor * (size if isinstance(size, int) else 0) + self.shift
+        return UNKNOWN
+
+
+def scatter(layer: CaffeLayer, build: Builder, x: Value, mask: Value, ends: Sequence[Linear]) -> Value:
     """Planes of zeros with the numbers of `x` at the flat places of `mask`; of several at one place the last counts."""
     if not shapes_agree(x.shape, mask.shape):
         raise layer.refuse(f"its mask {mask.type} has not the shape of its bottom {x.type}")
     flat, places = (reshape(build, v, [keep(0), keep(1), Merged(2, 4)]) for v in (x, mask))
-    plane = build.Concat(sizes(build, x, 0, 2), [height * width], axis=0)
+    height, width = (end.of(size) for end, size in zip(ends, known_shape(x)[2:], strict=True))
+    if any(isinstance(n, int) and n < 1 for n in (height, width)):
+        raise layer.refuse(f"makes {height}x{width} of {x.type}")
+    image = _open_sizes(build, x, ends)
+    plane = build.Concat(sizes(build, x, 0, 2), reduce(build, "ReduceProd", image, [0]), axis=0)
     empty = build.Expand(build.scalar(0, x), plane)
     filled = build.ScatterElements(empty, indices(build, places), flat, axis=2)
-    filled.type = TensorType(x.dtype, (*known_shape(x)[:2], height * width))
-    return reshape(build, filled, [keep(0), keep(1), height, width])
+    result = build.Reshape(filled, build.Concat(sizes(build, x, 0, 2), image, axis=0))
+    result.type = TensorType(x.dtype, (*known_shape(x)[:2], height, width))
+    return result
+
+
+def _open_sizes(build: Builder, x: Value, ends: Sequence[Linear]) -> Value:
+    """Height and width as int64: a constant where they are known."""
+    factors, shifts = [end.factor for end in ends], [end.shift for end in ends]
+    return build.Add(build.Mul(sizes(build, x, 2, 4), factors), shifts)
