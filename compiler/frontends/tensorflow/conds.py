@@ -11,12 +11,38 @@ from dataclasses import replace
 import numpy as np
 
 from regraft.errors import Diagnostic, UnsupportedError
-from regraft.frontends.tensorflow.body import Body, Control, backward, data_inputs, split, unused_name
+from regraft.frontends.tensorflow.body import Body, Control, backward, data_inputs, full, split, unused_name
 from regraft.frontends.tensorflow.frames import MERGE, SWITCH
 from regraft.frontends.tensorflow.graphdef import NodeDef
+from regraft.frontends.tensorflow.tensor import TensorRef
 
 Branches = dict[str, tuple[str, str]]
 """By name of a Merge: its tensor of the false and of the true branch."""
+
+
+def share_predicates(body: Body) -> Body:
+    """The body in which all Switches on a constant read the same one: optimisers copy constants."""
+    first: dict[bool, str] = {}
+
+    def shared(tensor: str) -> str:
+        value = _constant(body, body.origin(tensor))
+        return tensor if value is None else full(first.setdefault(value, split(body.origin(tensor))[0]))
+
+    for node in list(body.nodes.values()):
+        if node.op in SWITCH:
+            data, predicate, *rest = node.inputs
+            body.nodes[node.name] = replace(node, inputs=(data, shared(predicate), *rest))
+    body.pivots = {name: (shared(predicate), side) for name, (predicate, side) in body.pivots.items()}
+    return body
+
+
+def _constant(body: Body, tensor: str) -> bool | None:
+    """The value of a predicate that is constant."""
+    node = body.producer(tensor)
+    held = node.attrs.get("value") if node is not None and node.op == "Const" else None
+    if not isinstance(held, TensorRef) or held.dtype.name != "bool" or held.shape != ():
+        return None
+    return bool(held.array())
 
 
 def raise_conds(body: Body, path: str = "") -> Body:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from regraft.frontends.base import Imported, ReadNote, Request
 from regraft.frontends.tensorflow.body import Body, split
-from regraft.frontends.tensorflow.conds import raise_conds
+from regraft.frontends.tensorflow.conds import raise_conds, share_predicates
 from regraft.frontends.tensorflow.frames import raise_frames
 from regraft.frontends.tensorflow.functions import ORIGIN, inline
 from regraft.frontends.tensorflow.graphdef import GraphDef, NodeDef, text
@@ -46,7 +46,7 @@ def import_model(loaded: Loaded, request: Request, table: OpTable) -> Imported:
     inputs = frozenset(roots.inputs.values())
     feeds = {tensor for tensor in inputs if not _is_placeholder(nodes.get(split(tensor)[0]))}
     body = inline(graphdef, roots.outputs.values(), feeds)
-    body = prune(raise_conds(raise_frames(body, str(path)), str(path)))
+    body = prune(raise_conds(raise_frames(share_predicates(body), str(path)), str(path)))
     around = Surroundings(path, graphdef.producer, _variables(loaded), _tables(loaded), inputs)
     graph = Graph(table, path.stem)
     importer = BodyImporter(graph, body, around)
