@@ -38,6 +38,29 @@ class Image2BlobParams:
     paddingmode: int = DNN_PMODE_NULL
     borderValue: Scalar = ()
 
+    def blobRectToImageRect(self, rBlob: Sequence[int], size: Sequence[int]) -> tuple[int, int, int, int]:
+        """A box (x, y, width, height) of the blob as one of the picture, whose size is (width, height)."""
+        x, y, width, height = (int(n) for n in self.blobRectsToImageRects([rBlob], size)[0])
+        return x, y, width, height
+
+    def blobRectsToImageRects(self, rBlob: Sequence[Sequence[int]], size: Sequence[int]) -> Array:
+        """Boxes (x, y, width, height) of the blob as boxes of the picture, whose size is (width, height)."""
+        boxes = np.array(rBlob, np.int32).reshape(-1, 4)
+        inner, outer = (np.array(sides, np.float32) for sides in (self.size or size, size))
+        if len(outer) != 2 or not outer.all():
+            raise _refused(f"the size of the picture is {tuple(size)}", "(width, height)")
+        if self.paddingmode == DNN_PMODE_NULL or tuple(inner) == tuple(outer):
+            return np.trunc(boxes.astype(np.float32) * np.tile(outer, 2) / np.tile(inner, 2)).astype(np.int32)
+        ratios = inner / outer
+        if self.paddingmode == DNN_PMODE_CROP_CENTER:
+            factor = ratios.max()
+            corners = (boxes[:, :2] + 0.5 * (outer * factor - inner).astype(np.float64)) / np.float64(factor)
+        else:
+            factor = ratios.min()
+            corners = (boxes[:, :2] - (inner - np.trunc(outer * factor)) // 2).astype(np.float32) / factor
+        sides = boxes[:, 2:].astype(np.float32) / factor
+        return np.concatenate([np.trunc(corners), np.trunc(sides)], axis=1).astype(np.int32)
+
 
 def blobFromImage(
     image: Array,

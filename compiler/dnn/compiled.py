@@ -11,7 +11,7 @@ import numpy as np
 
 from regraft.api import Model, compile_with
 from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, Times, fitted
-from regraft.errors import Diagnostic, RunError
+from regraft.errors import Diagnostic, RunError, UsageError
 from regraft.ir import Graph, Op, Shape, Value
 from regraft.options import CompileOptions
 from regraft.profiling import from_trace
@@ -19,6 +19,8 @@ from regraft.sources import layers_by_name, read_source
 
 _SMALL = 64
 """Constants of up to so many numbers are kept: permutations, sizes. Weights are read again when they are asked for."""
+_WITH_BIAS = ("Convolution", "Deconvolution")
+"""Layers of OpenCV's that have a bias only where they have its blob."""
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -68,16 +70,21 @@ class CompiledSource:
         return [v.array for v in found.inputs if v is not None and v.array is not None]
 
     def set_blobs(self, layer: str, arrays: Sequence[Array]) -> None:
-        """See `Source`."""
-        shapes = self.layers[layer].blob_shapes
+        """See `Source`. A convolution that is given weights alone has no bias any more, as in OpenCV."""
+        info = self.layers[layer]
         given = [np.array(a, np.float32) for a in arrays]
-        for index, shape in enumerate(shapes[: len(given)]):
+        attrs = info.attrs or {}
+        if info.type in _WITH_BIAS and len(given) == 1 and attrs.get("bias_term", True):
+            given.append(np.zeros(int(attrs["num_output"]), np.float32))
+        if len(given) < len(info.blob_shapes):
+            message = f"layer {layer!r} has {len(info.blob_shapes)} blobs, not {len(given)}"
+            raise UsageError(Diagnostic("bad-call", message, cures=("all of them, as `blobs` gives them",)))
+        for index, shape in enumerate(info.blob_shapes):
             if given[index].size == int(np.prod(shape)):
                 given[index] = given[index].reshape(shape)
         known = {**self._options.layer_blobs, self._own_names[layer]: given}
         self._options = replace(self._options, layer_blobs=known)
-        now = tuple(a.shape for a in given) + shapes[len(given) :]
-        self.layers[layer] = replace(self.layers[layer], blob_shapes=now)
+        self.layers[layer] = replace(info, blob_shapes=tuple(a.shape for a in given))
 
     def runner(self, wanted: Sequence[str], shapes: Shapes, providers: Sequence[str]) -> Runner:
         """See `Source`."""

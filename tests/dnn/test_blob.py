@@ -113,3 +113,24 @@ def test_mean_and_scale_without_opencv() -> None:
 def test_what_cannot_be_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         dnn.blobFromImage(**arguments)
+
+
+def test_none_is_what_is_not_given() -> None:
+    picture = _picture(np.random.default_rng(1), 6, 5, 3)
+    assert np.array_equal(dnn.blobFromImage(picture, 0.5, None, None), dnn.blobFromImage(picture, 0.5))
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("mode", ["DNN_PMODE_NULL", "DNN_PMODE_CROP_CENTER", "DNN_PMODE_LETTERBOX"])
+def test_boxes_of_blobs_and_pictures(cv2: Any, mode: str) -> None:
+    generator = np.random.default_rng(9)
+    for _ in range(60):
+        size, whole = (tuple(int(n) for n in generator.integers(20, 400, 2)) for _ in range(2))
+        theirs = cv2.dnn.Image2BlobParams()
+        theirs.size, theirs.paddingmode = size, getattr(cv2.dnn, mode)
+        ours = dnn.Image2BlobParams(size=size, paddingmode=getattr(dnn, mode))
+        boxes = generator.integers(0, 200, (5, 4)).tolist()
+        expected = np.array(theirs.blobRectsToImageRects(boxes, whole))
+        found = ours.blobRectsToImageRects(boxes, whole)
+        assert np.array_equal(found, expected)
+        assert ours.blobRectToImageRect(boxes[0], whole) == tuple(found[0])
