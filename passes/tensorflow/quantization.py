@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from regraft.ir import Builder, DType, Value
-from regraft.passes.rules import BUILT_IN, rule
+from regraft.passes.rules import rule
 from regraft.passes.tensorflow.common import cast, dtype_of_value, limits, reduce
 from regraft.passes.tensorflow.node import TensorFlowNode
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def _single(build: Builder, number: float) -> Value:
+def single(build: Builder, number: float) -> Value:
+    """A float32 scalar."""
     return build.constant(np.asarray(number, np.float32))
 
 
@@ -30,17 +31,18 @@ def _spread(node: TensorFlowNode, build: Builder, limit: Value, x: Value) -> Val
     return build.Reshape(limit, [-1 if i == axis else 1 for i in range(rank)])
 
 
-def _away_from_zero(build: Builder, x: Value) -> Value:
-    """Round, halves away from zero; x float32."""
-    return build.Mul(build.Sign(x), build.Floor(build.Add(build.Abs(x), _single(build, 0.5))))
+def away_from_zero(build: Builder, x: Value) -> Value:
+    """Round, halves away from zero; floats."""
+    half = build.constant(np.asarray(0.5), x.dtype)
+    return build.Mul(build.Sign(x), build.Floor(build.Add(build.Abs(x), half)))
 
 
 def _sides(build: Builder, low: Value, high: Value, least: float, most: float) -> list[Value]:
     """Steps a unit by which the low and the high end of the range fit into least..most, when 0 stays 0."""
     made = []
     for end, steps in ((low, least), (high, most)):
-        inside = build.Greater(build.Mul(end, _single(build, steps)), _single(build, 0))
-        made.append(build.Where(inside, build.Div(_single(build, steps), end), _single(build, _LARGEST)))
+        inside = build.Greater(build.Mul(end, single(build, steps)), single(build, 0))
+        made.append(build.Where(inside, build.Div(single(build, steps), end), single(build, _LARGEST)))
     return made
 
 
@@ -72,28 +74,28 @@ def quantize(node: TensorFlowNode, build: Builder, x: Value, low: Value, high: V
     Modes MIN_COMBINED, MIN_FIRST and SCALED; `axis` has a range for each slice. Source: quantize_op.cc.
     """
     steps, mode = _Steps.of(node, node.dtype("T")), node.text("mode", "MIN_COMBINED")
-    zero, one = _single(build, 0), _single(build, 1)
+    zero, one = single(build, 0), single(build, 1)
     start = build.Min(zero, low)
     size = build.Max(one, build.Max(build.Abs(low), build.Abs(high)))
-    gap = build.Mul(size, _single(build, node.number("ensure_minimum_range", 0.01)))
+    gap = build.Mul(size, single(build, node.number("ensure_minimum_range", 0.01)))
     end = build.Max(zero, build.Max(high, build.Add(start, gap)))
     if mode == "SCALED":
         least = steps.least + 1 if node.flag("narrow_range", False) else steps.least
         scale = build.Min(*_sides(build, start, end, least, steps.most))
-        start, end = build.Div(_single(build, least), scale), build.Div(_single(build, steps.most), scale)
+        start, end = build.Div(single(build, least), scale), build.Div(single(build, steps.most), scale)
     first, last = _spread(node, build, start, x), _spread(node, build, end, x)
     held = build.Max(build.Min(x, last), first)
     if mode == "SCALED":
         scaled = build.Mul(held, _spread(node, build, scale, x))
         even = node.text("round_mode", "HALF_AWAY_FROM_ZERO") == "HALF_TO_EVEN"
-        made = build.Round(scaled) if even else _away_from_zero(build, scaled)
+        made = build.Round(scaled) if even else away_from_zero(build, scaled)
     elif mode == "MIN_COMBINED":
-        factor = build.Div(_single(build, steps.most - steps.least), build.Sub(last, first))
+        factor = build.Div(single(build, steps.most - steps.least), build.Sub(last, first))
         scaled = build.Mul(build.Sub(held, first), factor)
         made = (
-            _away_from_zero(build, build.Sub(scaled, _single(build, steps.half)))
+            away_from_zero(build, build.Sub(scaled, single(build, steps.half)))
             if steps.half
-            else build.Floor(build.Add(scaled, _single(build, 0.5)))
+            else build.Floor(build.Add(scaled, single(build, 0.5)))
         )
     elif mode == "MIN_FIRST":
         made = _from_first(build, x, first, last, steps)
@@ -104,10 +106,10 @@ def quantize(node: TensorFlowNode, build: Builder, x: Value, low: Value, high: V
 
 def _from_first(build: Builder, x: Value, first: Value, last: Value, steps: _Steps) -> Value:
     """MIN_FIRST: the range's start lies on the grid."""
-    scale = build.Div(_single(build, steps.most - steps.least), build.Sub(last, first))
-    offset = build.Sub(_away_from_zero(build, build.Mul(first, scale)), _single(build, steps.least))
-    moved = build.Sub(_away_from_zero(build, build.Mul(x, scale)), offset)
-    return build.Min(build.Max(moved, _single(build, steps.least)), _single(build, steps.most))
+    scale = build.Div(single(build, steps.most - steps.least), build.Sub(last, first))
+    offset = build.Sub(away_from_zero(build, build.Mul(first, scale)), single(build, steps.least))
+    moved = build.Sub(away_from_zero(build, build.Mul(x, scale)), offset)
+    return build.Min(build.Max(moved, single(build, steps.least)), single(build, steps.most))
 
 
 @rule("tf.Dequantize")
@@ -119,16 +121,16 @@ def dequantize(node: TensorFlowNode, build: Builder, x: Value, low: Value, high:
     steps, mode = _Steps.of(node, dtype_of_value(node, x)), node.text("mode", "MIN_COMBINED")
     first, last = _spread(node, build, low, x), _spread(node, build, high, x)
     number = build.Cast(x, to=DType.F32)
-    width = build.Div(build.Sub(last, first), _single(build, steps.most - steps.least))
+    width = build.Div(build.Sub(last, first), single(build, steps.most - steps.least))
     if mode == "SCALED":
         least = steps.least + 1 if node.flag("narrow_range", False) else steps.least
         made = build.Mul(number, _unit(build, first, last, least, steps.most))
     elif mode == "MIN_COMBINED":
-        made = build.Add(build.Mul(build.Add(number, _single(build, steps.half)), width), first)
+        made = build.Add(build.Mul(build.Add(number, single(build, steps.half)), width), first)
     elif mode == "MIN_FIRST":
-        start = build.Mul(_away_from_zero(build, build.Div(first, width)), width)
+        start = build.Mul(away_from_zero(build, build.Div(first, width)), width)
         start = build.Where(build.Equal(first, last), first, start)
-        made = build.Add(build.Mul(build.Sub(number, _single(build, steps.least)), width), start)
+        made = build.Add(build.Mul(build.Sub(number, single(build, steps.least)), width), start)
     else:
         raise node.refuse(f"mode {mode} is not known", field="mode")
     return cast(build, made, node.dtype("dtype", DType.F32))
@@ -136,8 +138,8 @@ def dequantize(node: TensorFlowNode, build: Builder, x: Value, low: Value, high:
 
 def _unit(build: Builder, low: Value, high: Value, least: float, most: float) -> Value:
     """A step's size in mode SCALED: the larger of what both ends ask for."""
-    by_high = build.Div(high, _single(build, most))
-    return build.Max(build.Div(low, _single(build, least)), by_high) if least else by_high
+    by_high = build.Div(high, single(build, most))
+    return build.Max(build.Div(low, single(build, least)), by_high) if least else by_high
 
 
 @rule("tf.QuantizeAndDequantizeV2", "tf.QuantizeAndDequantizeV4")
@@ -170,34 +172,15 @@ def _rounded(node: TensorFlowNode, build: Builder, x: Value, low: Value, high: V
         low, high = (reduce(build, name, x, others) for name in ("ReduceMin", "ReduceMax"))
     low, high = (_spread(node, build, end, x) for end in (low, high))
     sides = _sides(build, low, high, least, most)
-    scale, unit = build.Min(*sides), build.Div(high, _single(build, most))
+    scale, unit = build.Min(*sides), build.Div(high, single(build, most))
     if least:
-        unit = build.Where(build.Less(*sides), build.Div(low, _single(build, least)), unit)
+        unit = build.Where(build.Less(*sides), build.Div(low, single(build, least)), unit)
     if given:
-        bottom, top = build.Mul(unit, _single(build, least)), build.Mul(unit, _single(build, most))
+        bottom, top = build.Mul(unit, single(build, least)), build.Mul(unit, single(build, most))
         x = build.Max(build.Min(x, top), bottom)
     scaled = build.Mul(x, scale)
     if node.text("round_mode", "HALF_TO_EVEN") == "HALF_UP":
-        rounded = build.Floor(build.Add(scaled, _single(build, 0.5)))
+        rounded = build.Floor(build.Add(scaled, single(build, 0.5)))
     else:
         rounded = build.Round(scaled)
     return build.Mul(rounded, unit)
-
-
-@BUILT_IN.rule(
-    *(
-        f"tf.Quantized{name}"
-        for name in (
-            "Add", "AvgPool", "BatchNormWithGlobalNormalization", "BiasAdd", "Concat", "Conv2D", "DepthwiseConv2D",
-            "InstanceNorm", "MatMul", "MaxPool", "Mul", "Relu", "Relu6", "ReluX", "Reshape", "ResizeBilinear",
-        )
-    ),
-    "tf.Requantize", "tf.RequantizePerChannel", "tf.RequantizationRange", "tf.RequantizationRangePerChannel",
-    "tf.QuantizeDownAndShrinkRange",
-)  # fmt: skip
-def integer_arithmetic(node: TensorFlowNode, build: Builder, *values: Value) -> list[Value]:
-    """Arithmetic on quantised integers, as graphs of 2016 to 2018 have it (`quantize_nodes`)."""
-    raise node.refuse(
-        "TensorFlow's arithmetic on quantised integers has no ONNX form with the same rounding",
-        cure="compile the float graph, or one with FakeQuant ops; quantize_weights alone is fine too",
-    )

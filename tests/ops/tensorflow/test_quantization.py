@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import Feed, GraphText, Type, check, from_tensorflow, judge, numbers, one_op, refused
+from harness import Feed, Type, check, from_tensorflow, judge, numbers, one_op
 
 MODES = ["MIN_COMBINED", "MIN_FIRST", "SCALED"]
 RANGES = [(-1.5, 2.0), (0.0, 3.0), (-2.0, 0.0), (0.5, 1.5), (-0.001, 0.001)]
@@ -89,10 +89,3 @@ def test_dequantize_by_definition(tmp_path: Path) -> None:
     x = np.arange(0, 256, 5, dtype=np.uint8)
     net = one_op("Dequantize", Feed(x), np.float32(-1), np.float32(2), T=Type("DT_QUINT8"), mode="MIN_COMBINED")
     check(net, (x * np.float32(3 / 255) - 1).astype(np.float32), tmp_path)
-
-
-def test_integer_arithmetic_is_refused(tmp_path: Path) -> None:
-    graph = GraphText()
-    x = graph.feed(Feed(np.zeros((1, 2), np.uint8)))
-    graph.node("QuantizedRelu", x, np.float32(0), np.float32(1), name="y")
-    refused(graph.net("y"), tmp_path, "arithmetic on quantised integers")

@@ -12,7 +12,7 @@ CASES = [
     ("DecodeJpeg", "encoded picture", "--inputs y:0"),
     ("ParseExample", "serialised examples", "choose a signature that takes tensors"),
     ("ReadFile", "files while it runs", "--inputs y:0"),
-    ("StaticRegexReplace", "takes text apart", "--inputs y:0"),
+    ("StringStrip", "takes text apart", "--inputs y:0"),
     ("SentencepieceTokenizeOp", "a tokenizer", "feed the numbers"),
     ("SampleDistortedBoundingBoxV2", "for training", "choose outputs that do not need it"),
     ("PyFunc", "Python code", '@rule("tf.PyFunc")'),
@@ -23,7 +23,7 @@ CASES = [
     ("XlaCallModule", "program of XLA", "native_serialization=False"),
     ("TRTEngineOp", "engine of TensorRT", "before TensorRT"),
     ("SimpleMLInferenceOpWithHandle", "decision trees", "converters of their own"),
-    ("QuantizedConv2D", "quantised integers", "the float graph"),
+    ("QuantizedInstanceNorm", "machine to machine", "the float graph"),
 ]
 
 
