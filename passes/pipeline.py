@@ -118,6 +118,7 @@ AS_OPENCV_READS: tuple[Pass, ...] = (
 """Only for OpenCV, after all others."""
 
 finish: tuple[Pass, ...] = (
+    Pass("gather-texts", tidy.gather_texts_singly, "after all that makes Gathers: ONNX Runtime's is wrong on texts"),
     Pass("separate-outputs", tidy.separate_outputs, "at the very end: it adds Identities that others would remove"),
 )
 """Run once, before the emitter."""

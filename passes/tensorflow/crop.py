@@ -8,6 +8,7 @@ from regraft.ir import UNKNOWN, Builder, DType, Value
 from regraft.passes.rules import rule
 from regraft.passes.tensorflow.common import cast, to_int64, with_shape
 from regraft.passes.tensorflow.node import TensorFlowNode
+from regraft.passes.tensorflow.resize import image_size
 
 
 @rule("tf.CropAndResize")
@@ -26,7 +27,7 @@ def crop_and_resize(
     if node.rank(image) != 4:
         raise node.refuse(f"its image is {image.type}, not of rank 4")
     boxes, owners = with_shape(boxes, (UNKNOWN, 4)), with_shape(owners, (UNKNOWN,))
-    shape, wanted = build.Shape(image), to_int64(build, size)
+    shape, wanted = build.Shape(image), image_size(build, size)
     axes = [_Axis(build, boxes, axis, build.Gather(shape, axis + 1), build.Gather(wanted, axis)) for axis in (0, 1)]
     pixels = _Pixels(build, cast(build, image, DType.F32), shape, build.Unsqueeze(to_int64(build, owners), [1, 2]))
     rows, columns = axes

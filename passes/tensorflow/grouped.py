@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from regraft.ir import Builder, DType, Value
 from regraft.passes.rules import BUILT_IN, rule
 from regraft.passes.tensorflow import images
-from regraft.passes.tensorflow.common import cast, filled, to_int64, zero
+from regraft.passes.tensorflow.common import cast, filled, zero
 from regraft.passes.tensorflow.convolution import bias_add, conv, depthwise_conv
 from regraft.passes.tensorflow.matmul import matmul
 from regraft.passes.tensorflow.node import TensorFlowNode
+from regraft.passes.tensorflow.resize import image_size
 from regraft.passes.tensorflow.spatial import mirror_pad
 
 PLAIN = {"Relu": "Relu", "Tanh": "Tanh", "Sigmoid": "Sigmoid", "Elu": "Elu"}
@@ -86,5 +87,5 @@ def resize_pad_conv(node: TensorFlowNode, build: Builder, x: Value, size: Value,
     conv_ops_fused_image_transform.cc.
     """
     mode = "align_corners" if node.flag("resize_align_corners", False) else "asymmetric"
-    resized = build.regraft.ResizeBilinearNHWC(cast(build, x, DType.F32), to_int64(build, size), coordinates=mode)
+    resized = build.regraft.ResizeBilinearNHWC(cast(build, x, DType.F32), image_size(build, size), coordinates=mode)
     return conv(node, build, mirror_pad(node, build, resized, paddings), w)

@@ -22,6 +22,7 @@ class _Spread:
 
     places: Value
     sizes: Value
+    dimensions: int
 
 
 def _spread(build: Builder, splits: Sequence[Value]) -> _Spread:
@@ -37,7 +38,8 @@ def _spread(build: Builder, splits: Sequence[Value]) -> _Spread:
         index = row
     columns.insert(0, index)
     sizes.insert(0, build.Sub(build.Shape(splits[0]), [1]))
-    return _Spread(build.Concat(*(build.Unsqueeze(c, [1]) for c in columns), axis=1), build.Concat(*sizes, axis=0))
+    places = build.Concat(*(build.Unsqueeze(c, [1]) for c in columns), axis=1)
+    return _Spread(places, build.Concat(*sizes, axis=0), len(columns))
 
 
 def _row_splits(node: TensorFlowNode, build: Builder, parts: Sequence[Value]) -> list[Value]:
@@ -69,8 +71,7 @@ def ragged_to_tensor(
     found = _spread(build, _row_splits(node, build, parts))
     sizes = found.sizes
     if node.rank(shape, "shape"):
-        ragged = (sizes.static_shape or (0,))[0]
-        wanted = build.Slice(to_int64(build, shape), [0], [ragged], [0])
+        wanted = build.Slice(to_int64(build, shape), [0], [found.dimensions], [0])
         sizes = build.Where(build.Less(wanted, [0]), sizes, wanted)
     outside = build.Cast(build.GreaterOrEqual(found.places, sizes), to=found.places.dtype)
     inside = build.Equal(build.ReduceSum(outside, [1], keepdims=0), _ZERO)

@@ -28,7 +28,7 @@ REFUSED: dict[tuple[str, str], str] = {
     (
         "it takes text apart in a way for which ONNX has no op",
         "do it outside and feed its result: --inputs {name}:0",
-    ): "RegexReplace StaticRegexReplace RegexFullMatch StringLength StringStrip Substr StringFormat StringNGrams"
+    ): "StringLength StringStrip Substr StringFormat StringNGrams"
     " StringToHashBucket StringToHashBucketFast StringToHashBucketStrong UnicodeDecode UnicodeDecodeWithOffsets"
     " UnicodeEncode UnicodeScript UnicodeTranscode EncodeBase64 DecodeBase64 UnsortedSegmentJoin",
     (

@@ -23,7 +23,7 @@ def resize_bilinear(node: TensorFlowNode, build: Builder, x: Value, size: Value)
     image = cast(build, x, DType.F32)
     if keeps_size(node, x, size):
         return image
-    return build.regraft.ResizeBilinearNHWC(image, to_int64(build, size), coordinates=mode)
+    return build.regraft.ResizeBilinearNHWC(image, image_size(build, size), coordinates=mode)
 
 
 @rule("tf.ResizeNearestNeighbor")
@@ -36,7 +36,7 @@ def resize_nearest(node: TensorFlowNode, build: Builder, x: Value, size: Value) 
     mode = coordinates(node)
     if keeps_size(node, x, size):
         return x
-    wanted, given = to_int64(build, size), build.Shape(x)
+    wanted, given = image_size(build, size), build.Shape(x)
     indices = [
         nearest_indices(build, build.Gather(given, axis + 1), build.Gather(wanted, axis), mode) for axis in (0, 1)
     ]
@@ -83,6 +83,12 @@ def coordinates(node: TensorFlowNode) -> str:
             field="half_pixel_centers",
         )
     return "align_corners" if align else "half_pixel" if half else "asymmetric"
+
+
+def image_size(build: Builder, size: Value) -> Value:
+    """Height and width as an int64 vector of two elements, whatever is declared."""
+    wide = to_int64(build, size)
+    return wide if wide.static_shape == (2,) else build.Reshape(wide, [2])
 
 
 def keeps_size(node: TensorFlowNode, x: Value, size: Value) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from regraft.ir import Builder, DType, Value
 from regraft.passes.rules import rule
-from regraft.passes.tensorflow.common import cast, to_int64
+from regraft.passes.tensorflow.common import cast
 from regraft.passes.tensorflow.node import TensorFlowNode
-from regraft.passes.tensorflow.resize import coordinates, keeps_size
+from regraft.passes.tensorflow.resize import coordinates, image_size, keeps_size
 
 MODES = {"asymmetric": 0, "align_corners": 1, "half_pixel": 2}
 
@@ -22,7 +22,7 @@ def resize_bicubic(node: TensorFlowNode, build: Builder, x: Value, size: Value) 
     image = cast(build, x, DType.F32)
     if keeps_size(node, x, size):
         return image
-    return build.regraft.ResizeBicubicNHWC(image, to_int64(build, size), coordinates=way, mode=MODES[way])
+    return build.regraft.ResizeBicubicNHWC(image, image_size(build, size), coordinates=way, mode=MODES[way])
 
 
 @rule("tf.ResizeArea")
@@ -35,4 +35,4 @@ def resize_area(node: TensorFlowNode, build: Builder, x: Value, size: Value) -> 
     image = cast(build, x, DType.F32)
     if keeps_size(node, x, size):
         return image
-    return build.regraft.ResizeAreaNHWC(image, to_int64(build, size), align_corners=int(align))
+    return build.regraft.ResizeAreaNHWC(image, image_size(build, size), align_corners=int(align))

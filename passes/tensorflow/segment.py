@@ -59,8 +59,10 @@ def _counts(build: Builder, segments: Value, count: Value, x: Value, node: Tenso
     """How many rows each segment has, int64, shaped to divide the sums."""
     one = build.Expand(build.constant(np.asarray(1, np.int64)), build.Shape(segments))
     number = scattered(node, build, one, segments, count, "add", 0)
-    rank = node.rank(x, "data")
-    return build.Unsqueeze(number, list(range(1, rank))) if rank > 1 else number
+    if x.rank is not None:
+        return build.Unsqueeze(number, list(range(1, x.rank))) if x.rank > 1 else number
+    inner = build.Shape(build.Slice(build.Shape(x), [1], [np.iinfo(np.int64).max], [0]))
+    return build.Reshape(number, build.Concat([-1], build.Expand(build.constant([1]), inner), axis=0))
 
 
 def _flat(node: TensorFlowNode, build: Builder, x: Value, segments: Value) -> tuple[Value, Value]:

@@ -11,6 +11,7 @@ from regraft.passes.tensorflow.common import (
     cast,
     dtype_of_value,
     need_opset,
+    reduce,
     scalar,
     to_int64,
     vector,
@@ -27,11 +28,9 @@ def _size(build: Builder, x: Value, axis: int = 0) -> Value:
 
 def _strides(build: Builder, sizes: Value) -> Value:
     """How far one step along each dimension goes in the flat tensor."""
-    length = (sizes.static_shape or (0,))[0]
-    parts = [build.constant([1])]
-    for axis in range(length - 1, 0, -1):
-        parts.append(build.Mul(parts[-1], build.Slice(sizes, [axis], [axis + 1], [0])))
-    return build.Concat(*reversed(parts), axis=0) if len(parts) > 1 else parts[0]
+    order = build.Range(np.asarray(0, np.int64), build.Squeeze(build.Shape(sizes), [0]), np.asarray(1, np.int64))
+    inside = build.Less(build.Unsqueeze(order, [1]), build.Unsqueeze(order, [0]))
+    return reduce(build, "ReduceProd", build.Where(inside, sizes, np.asarray(1, np.int64)), [1])
 
 
 @rule("tf.SparseReshape")
@@ -40,8 +39,6 @@ def sparse_reshape(node: TensorFlowNode, build: Builder, indices: Value, shape: 
 
     Source: reshape_util.cc.
     """
-    if shape.static_shape is None or wanted.static_shape is None:
-        raise node.refuse("the rank of its shapes is unknown")
     total = build.ReduceProd(shape, keepdims=1)
     product = build.ReduceProd(wanted, keepdims=1)
     sizes = build.Where(build.Less(wanted, [0]), build.Div(total, build.Max(build.Neg(product), [1])), wanted)

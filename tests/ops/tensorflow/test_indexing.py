@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import FLOATS, INTEGERS, LARGE_UNSIGNED, Case, case, loosened, raw, typed
+from cases import FLOATS, INTEGERS, LARGE_UNSIGNED, Case, case, loosened, rankless, raw, typed
 from harness import Feed, check, numbers, one_op
 
 ALL = (*FLOATS, *INTEGERS, *LARGE_UNSIGNED)
@@ -216,6 +216,11 @@ for _op in ("Sum", "Prod", "Max", "Min"):
         ),
     ]
 CASES += typed("SegmentMean", raw("SegmentMean", _=("data",), segment_ids=SORTED), [(5, 3)], REAL)
+CASES += [
+    case(f"Segment{_op} of any rank", raw(f"Segment{_op}", _=("data",), segment_ids=SORTED), rankless(numbers(*_shape)))
+    for _op in ("Mean", "Max", "Min", "Sum")
+    for _shape in ((5,), (5, 3), (5, 2, 2))
+]
 for _op in ("Sum", "Mean", "SqrtN"):
     _picks = np.array([4, 1, 1, 0, 2], I32)
     CASES += [

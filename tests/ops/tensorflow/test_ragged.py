@@ -34,6 +34,17 @@ def test_row_splits(shape: Any, dtype: Any, tmp_path: Path) -> None:
 
 @pytest.mark.judge
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_shape_that_is_fed(shape: Any, tmp_path: Path) -> None:
+    def build(tf: Any, values: Any, splits: Any, shape: Any) -> Any:
+        attrs = {"row_partition_tensors": [splits], "row_partition_types": ["ROW_SPLITS"]}
+        return tf.raw_ops.RaggedTensorToTensor(shape=shape, values=values, default_value=np.float32(-1), **attrs)
+
+    feeds = [Feed(VALUES, "any"), Feed(SPLITS, "any"), Feed(np.array(shape, np.int64), [2])]
+    judge(from_tensorflow(build, *feeds), tmp_path)
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_row_numbers(shape: Any, tmp_path: Path) -> None:
     parts = [np.array(5, np.int64), OWNERS]
     judge(to_tensor(parts, ["FIRST_DIM_SIZE", "VALUE_ROWIDS"], VALUES, np.array(shape, np.int64)), tmp_path)

@@ -94,6 +94,13 @@ def test_other_opsets(op: str, mode: str, opset: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.judge
+@pytest.mark.parametrize("op", REFERENCE)
+def test_a_size_of_which_nothing_is_declared(op: str, tmp_path: Path) -> None:
+    size = Feed(np.array([7, 9], np.int32), [None])
+    judge(one_op(op, Feed(numbers(2, 4, 5, 3), [None] * 4), size, half_pixel_centers=True), tmp_path)
+
+
+@pytest.mark.judge
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float16, np.float64, np.int64])
 @pytest.mark.parametrize("op", REFERENCE)
 def test_element_types(op: str, dtype: Any, tmp_path: Path) -> None:

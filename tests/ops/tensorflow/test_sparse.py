@@ -21,6 +21,16 @@ CASES: list[Case] = [
         )
         for s in ([6, 4], [-1, 3], [2, -1, 2], [24])
     ],
+    *[
+        case(
+            f"SparseReshape to a computed {s}",
+            lambda tf, i, a, b: tf.raw_ops.SparseReshape(input_indices=i, input_shape=a, new_shape=b),
+            loosened(INDICES),
+            loosened(np.array([4, 6], np.int64)),
+            loosened(np.array(s, np.int64)),
+        )
+        for s in ([6, 4], [-1, 3], [2, -1, 2], [24])
+    ],
     case(
         "SparseFillEmptyRows",
         lambda tf, i, v: list(
