@@ -23,7 +23,7 @@ from regraft.passes import Note, PassManager, RuleContext
 from regraft.plugins import load_plugins
 from regraft.report import Report, SourceFile, layer_records, op_counts, rule_counts, source_files, without_nodes
 from regraft.report_page import Trace
-from regraft.sources import channel_axis, op_table, read
+from regraft.sources import channel_axis, fed_channels, op_table, read
 
 if TYPE_CHECKING:
     from regraft.precision import PrecisionStage
@@ -124,7 +124,11 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
         graph,
         opset=opset,
         functions={**function_bodies(graph, table), **users.functions},
-        metadata={**_metadata(imported, files, users), **without_nodes(layers)},
+        metadata={
+            **_metadata(imported, files, users),
+            "regraft.channels": fed_channels(frontend, options),
+            **without_nodes(layers),
+        },
         producer_version=version(),
     )
     emit.check(emitted)
@@ -148,8 +152,7 @@ def _precision(options: CompileOptions, frontend: Frontend, users: UserLayers, p
         needed = users.needed()
         return {"layers": needed.layers, "libraries": needed.libraries}
 
-    fed = "bgr" if (frontend.dialect == "caffe") != options.reverse_input_channels else "rgb"
-    return PrecisionStage(options, fed, partial(open_graph, users), session, progress)
+    return PrecisionStage(options, fed_channels(frontend, options), partial(open_graph, users), session, progress)
 
 
 def version() -> str:

@@ -56,6 +56,10 @@ VERBS = (
             "regraft compile hed.prototxt hed.caffemodel --input-shape data=1,3,500,500 --crop-offset centre",
             "regraft compile graph.pb --inputs image --outputs boxes,scores",
             "regraft compile saved_model/ --signature serving_default --report report.html",
+            "regraft compile net.prototxt net.caffemodel --input-type u8 --input-layout NHWC --mean-values 104,117,123",
+            "regraft compile graph.pb --rename image=data --outputs-as-nchw maps --precision fp16 --keep-fp32 Softmax",
+            "regraft compile deploy.prototxt net.caffemodel --precision int8 --calibration photos/",
+            "regraft compile deploy.prototxt net.caffemodel --for opencv -o net.onnx",
         ),
     ),
     Verb(

@@ -61,6 +61,11 @@ def channel_axis(frontend: Frontend) -> int:
     return 1 if frontend.dialect == "caffe" else 3
 
 
+def fed_channels(frontend: Frontend, options: CompileOptions) -> str:
+    """In which order pictures are usually fed: `bgr` to networks of Caffe's, `rgb` to others, unless it is reversed."""
+    return "bgr" if (frontend.dialect == "caffe") != options.reverse_input_channels else "rgb"
+
+
 def read_source(path: Path, weights: Path | None, options: CompileOptions) -> Imported:
     """Read a model as its file has it: nothing is lowered."""
     frontend = sniff(path)

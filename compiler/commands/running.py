@@ -119,7 +119,9 @@ def _check_usage(args: argparse.Namespace) -> None:
 def _channels(args: argparse.Namespace) -> str:
     if args.channel_order:
         return str(args.channel_order)
-    return "bgr" if inspect_onnx(args.model).metadata.get("regraft.format", "").startswith("Caffe") else "rgb"
+    said = inspect_onnx(args.model).metadata
+    usual = "bgr" if said.get("regraft.format", "").startswith("Caffe") else "rgb"
+    return said.get("regraft.channels", usual)
 
 
 def _picture(args: argparse.Namespace, session: Any) -> dict[str, npt.NDArray[Any]]:
@@ -133,6 +135,9 @@ def _picture(args: argparse.Namespace, session: Any) -> dict[str, npt.NDArray[An
         numbers(args.mean_values, "--mean-values"),
         numbers(args.scale_values, "--scale-values"),
     )
+    if info.dtype is not None and info.dtype.kind in "iu" and (any(how.mean) or any(n != 1 for n in how.scale)):
+        message = f"{info.name} is {info.dtype}: what is to be subtracted or divided by is built in, or would be lost"
+        raise UsageError(Diagnostic("bad-option", message, cures=("leave --mean-values and --scale-values out",)))
     blob = picture_to_blob(args.image, info.shape, how)
     return {info.name: blob.astype(info.dtype) if info.dtype is not None else blob}
 

@@ -139,3 +139,32 @@ def test_check_as_json(call: Call, graph: Path, strange: Path) -> None:
     bad = call("check", strange, "--json")
     assert bad.code == 1
     assert json.loads(bad.out)["errors"][0]["code"] == "unsupported-op"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--rename", "x"], "--rename 'x' is not NAME=VALUE"),
+        (["--rename", "nobody=a"], "no input or output is called 'nobody'"),
+        (["--input-type", "x=i64"], "input type is 'i64'"),
+        (["--input-layout", "x=NWHC"], "'NWHC' is no layout"),
+        (["--output-layout", "z=NCHW"], "no output is called 'z'"),
+        (["--precision", "int8"], "int8 needs inputs to measure ranges on"),
+        (["--keep-fp32", "Relu"], "keep_fp32 says nothing without another precision"),
+        (["--for", "opencv", "--precision", "fp16"], "a file for OpenCV is float32"),
+    ],
+)
+def test_flags_that_prepare_a_model_are_checked(call: Call, graph: Path, flags: list[str], message: str) -> None:
+    said = call("compile", graph, *flags)
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_names_precision_and_accuracy(call: Call, graph: Path, tmp_path: Path) -> None:
+    shape = ["--input-shape", "x=2,7"]
+    said = call("compile", graph, *shape, "--rename", "x=data", "--rename", "y=result", "--precision", "fp16", "--json")
+    report = json.loads(said.out)
+    assert (list(report["inputs"]), list(report["outputs"])) == (["data"], ["result"])
+    assert report["precision"]["type"] == "fp16"
+    assert report["precision"]["outputs"][0]["name"] == "result"
+    assert "beside float32, on 2 random inputs" in call("compile", graph, *shape, "--precision", "fp16").out

@@ -139,3 +139,24 @@ def test_without_pillow_the_cure_is_named(
     said = call("run", "m.onnx", "--image", photo)
     assert said.code == 1
     assert "pip install 'regraft[image]'" in said.err
+
+
+BYTES = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 4 dim: 5 } } }
+layer { name: "same" type: "Power" bottom: "data" top: "same" }
+"""
+
+
+def test_a_photo_for_a_model_that_takes_bytes(call: Call, tmp_path: Path) -> None:
+    """In the order that the file wants: RGB, because it reverses the channels itself; its mean is built in."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    image.fromarray(pixels).save(tmp_path / "photo.png")
+    (tmp_path / "net.prototxt").write_text(BYTES)
+    flags = ["--input-type", "u8", "--input-layout", "NHWC", "--reverse-input-channels", "--mean-values", "1,2,3"]
+    assert call("compile", "net.prototxt", "--quiet", *flags).code == 0
+    assert call("run", "net.onnx", "--image", "photo.png", "-o", "out.npz").code == 0
+    expected = pixels[None, :, :, ::-1].astype(np.float32) - np.float32([1, 2, 3])
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npz")["same"], expected.transpose(0, 3, 1, 2))
+    said = call("run", "net.onnx", "--image", "photo.png", "--mean-values", "104")
+    assert said.code == 2 and "data is uint8" in said.err
