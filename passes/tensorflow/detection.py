@@ -97,20 +97,15 @@ def combined_nms(
     boxes (b, n, q, 4), q being 1 or the number of classes; scores (b, n, classes). Results: boxes (b, total, 4), scores
     and classes (b, total) float32, numbers of valid ones (b,) int32. Source: image/non_max_suppression_op.cc.
     """
-    shape = boxes.shape
-    if shape is None or len(shape) != 4 or shape[2] != 1:
-        raise node.refuse("boxes of their own for each class", cure="use boxes (batch, n, 1, 4)")
-    flat = build.Squeeze(boxes, [2])
     turned = build.Transpose(scores, perm=(0, 2, 1))
     most, wanted = (vector(build, v) for v in (per_class, total))
     limits = [build.Reshape(v, [1]) for v in (overlap, least)]
-    picked = build.NonMaxSuppression(flat, turned, most, *limits)
+    shared = boxes.shape is not None and boxes.shape[2:3] == (1,)
+    flat = build.Squeeze(boxes, [2]) if shared else _boxes_of_classes(build, boxes, turned)
     lowest = build.constant(np.asarray(-np.inf, np.float32))
-    start = build.Expand(lowest, build.Shape(turned))
-    alive = build.ScatterND(start, picked, build.GatherND(turned, picked))
-    per_image = build.Reshape(alive, build.Concat(build.Slice(build.Shape(alive), [0], [1], [0]), [-1], axis=0))
+    per_image = _survivors(build, flat, turned, lowest, [most, *limits])
     size = build.Slice(build.Shape(per_image), [1], [2], [0])
-    anchors = build.Slice(build.Shape(flat), [1], [2], [0])
+    anchors = build.Slice(build.Shape(turned), [2], [3], [0])
     if node.flag("pad_per_class", False):
         classes = build.Slice(build.Shape(turned), [1], [2], [0])
         wanted = build.Min(wanted, build.Mul(most, classes))
@@ -121,7 +116,8 @@ def combined_nms(
     nothing = build.constant(np.asarray(0, np.float32))
     kept = build.Where(valid, best, nothing)
     classes = build.Where(valid, cast(build, build.Div(places, anchors), DType.F32), nothing)
-    chosen = build.GatherND(flat, build.Unsqueeze(build.Mod(places, anchors), [-1]), batch_dims=1)
+    rows = build.Mod(places, anchors) if shared else places
+    chosen = build.GatherND(_by_image(build, flat, turned, [-1, 4]), build.Unsqueeze(rows, [-1]), batch_dims=1)
     chosen = build.Where(build.Unsqueeze(valid, [-1]), chosen, nothing)
     if node.flag("clip_boxes", True):
         chosen = build.Clip(chosen, nothing, build.constant(np.asarray(1, np.float32)))
@@ -133,3 +129,27 @@ def combined_nms(
         build.Pad(classes, tail),
         counts,
     ]
+
+
+def _boxes_of_classes(build: Builder, boxes: Value, turned: Value) -> Value:
+    """(images * classes, n, 4): the boxes (b, n, q, 4) of each class, where they are not known to be shared."""
+    batch, classes, number = (build.Slice(build.Shape(turned), [i], [i + 1], [0]) for i in range(3))
+    each = build.Expand(boxes, build.Concat(batch, number, classes, [4], axis=0))
+    return build.Reshape(build.Transpose(each, perm=(0, 2, 1, 3)), build.Concat([-1], number, [4], axis=0))
+
+
+def _survivors(build: Builder, boxes: Value, turned: Value, lowest: Value, limits: list[Value]) -> Value:
+    """(images, classes * n): the scores that suppression leaves, `lowest` in place of the others.
+
+    boxes: (images, n, 4) for all classes, or (images * classes, n, 4); turned: scores (images, classes, n).
+    """
+    shape = build.Concat(build.Slice(build.Shape(boxes), [0], [1], [0]), [-1, 0], axis=0)
+    scores = build.Reshape(turned, shape)
+    picked = build.NonMaxSuppression(boxes, scores, *limits)
+    start = build.Expand(lowest, build.Shape(scores))
+    return _by_image(build, build.ScatterND(start, picked, build.GatherND(scores, picked)), turned, [-1])
+
+
+def _by_image(build: Builder, x: Value, turned: Value, rest: list[int]) -> Value:
+    """x with the number of images as its first dimension."""
+    return build.Reshape(x, build.Concat(build.Slice(build.Shape(turned), [0], [1], [0]), rest, axis=0))

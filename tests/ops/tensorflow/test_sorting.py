@@ -287,6 +287,25 @@ CASES += [
         for t in (4, 10, 30)
         for p in (False, True)
     ],
+    *[
+        case(
+            f"CombinedNonMaxSuppression of {q} boxes a class, {known.__name__}",
+            lambda tf, b, s: list(
+                tf.raw_ops.CombinedNonMaxSuppression(
+                    boxes=b,
+                    scores=s,
+                    max_output_size_per_class=5,
+                    max_total_size=12,
+                    iou_threshold=0.4,
+                    score_threshold=0.3,
+                )
+            ),
+            known(np.stack([np.stack([b[i : i + 30] for i in range(q)], 1) for b in (BOXES, BOXES[::-1])])),
+            known(np.random.default_rng(5).random((2, 30, 3)).astype(np.float32)),
+        )
+        for q in (1, 3)
+        for known in (Feed, loosened)
+    ],
 ]
 
 
