@@ -99,5 +99,11 @@ class Model:
         else:  # more than protobuf holds: ONNX Runtime reads it from a file
             self._folder = tempfile.TemporaryDirectory(prefix="regraft-")
             source = self.save(Path(self._folder.name) / "model.onnx")
-        given = {"providers": providers, "threads": threads, "optimise": optimise, "profile": profile}
-        return Session(source, **given, **self.session_arguments)
+        return Session(
+            source,
+            providers=providers,
+            threads=threads,
+            optimise=optimise,
+            profile=profile,
+            **self.session_arguments,
+        )

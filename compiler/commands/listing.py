@@ -11,6 +11,7 @@ from pathlib import Path
 from regraft import catalogue
 from regraft.commands import flags
 from regraft.commands.output import Progress, print_json, write_text
+from regraft.commands.values import names
 from regraft.inspection import inspect, page
 from regraft.plugins import load_plugins
 
@@ -58,7 +59,7 @@ def list_passes(args: argparse.Namespace) -> int:
     """The pipeline in its order, with the reason for each place."""
     for said in load_plugins(args.plugin):
         print(said, file=sys.stderr)
-    lines = catalogue.passes(flags.chosen_passes(args), flags.names(args.without_pass) or ())
+    lines = catalogue.passes(flags.chosen_passes(args), names(args.without_pass) or ())
     if args.json:
         print_json([vars(line) for line in lines])
         return 0

@@ -51,7 +51,16 @@ def quantise(
             ranges = _ranges(path, types, samples, open_model, progress)
             progress("quantising")
             whole = load_model_with_shape_infer(path)
-            settings = (True, False, QuantType.QInt8, QuantType.QUInt8, ranges, [], sorted(excluded), types)
+            settings: tuple[Any, ...] = (
+                True,
+                False,
+                QuantType.QInt8,
+                QuantType.QUInt8,
+                ranges,
+                [],
+                sorted(excluded),
+                types,
+            )
             quantiser = QDQQuantizer(whole, *settings, {})
             quantiser.quantize_model()
             quantiser.model.topological_sort()

@@ -62,8 +62,8 @@ class PrecisionStage:
             expected, result = self._open_graph(self._float16.before), emitted
         else:
             expected = self._open(emitted)
-            samples = self._samples(expected) or ()
-            result = quantise(emitted, samples, self._options.keep_fp32, self._open_file, self._progress)
+            inputs = self._samples(expected) or ()
+            result = quantise(emitted, inputs, self._options.keep_fp32, self._open_file, self._progress)
             emit.check(result)
             report.ops = dict(Counter(node.op_type for node in result.proto.graph.node))
             report.weight_bytes = result.weight_bytes

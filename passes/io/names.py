@@ -40,5 +40,9 @@ def _resolved(name: str, known: Collection[str], code: str, noun: str) -> str:
     if found is not None:
         return found
     near = did_you_mean(name, known)
-    cure = f"did you mean {listing(near)}?" if near else f"there {'is' if len(known) == 1 else 'are'} {listing(known)}"
+    cure = (
+        f"did you mean {listing(near)}?"
+        if near
+        else f"there {'is' if len(known) == 1 else 'are'} {listing(list(known))}"
+    )
     raise UsageError(Diagnostic(code, f"no {noun} is called {name!r}", cures=(cure,)))
