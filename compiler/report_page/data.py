@@ -64,7 +64,7 @@ def page_data(given: PageInput) -> dict[str, Any]:
         "flops": None if None in known or not nodes else sum(n for n in known if n is not None),
         "profile": _summary(given.profile, times),
         "layers": _layer_rows(layers, nodes, times),
-        "layerEdges": _edges([layer.producers for layer in layers], [layer.parent for layer in layers]),
+        "layerEdges": _edges([layer.producers for layer in layers], _anchors(layers)),
         "nodes": _node_rows(nodes, of_node, times, set(report.outputs)),
         "nodeEdges": _edges([node.producers for node in nodes], [node.parent for node in nodes]),
         **_drawn(layers, nodes),
@@ -93,7 +93,7 @@ def _times(profile: Profile | None, nodes: Sequence[OnnxNode]) -> dict[int, floa
 def _layer_rows(layers: Sequence[Layer], nodes: Sequence[OnnxNode], times: Mapping[int, float]) -> list[dict[str, Any]]:
     rows = []
     for layer in layers:
-        row = {k: v for k, v in vars(layer).items() if k not in ("key", "producers")}
+        row = {k: v for k, v in vars(layer).items() if k not in ("key", "producers", "beside")}
         counts = [nodes[i].flops for i in layer.nodes]
         row["flops"] = None if None in counts else sum(c for c in counts if c is not None)
         row["parameters"] = layer.parameters or sum(nodes[i].parameters for i in layer.nodes)
@@ -118,7 +118,10 @@ def _node_rows(
 
 
 def _edges(producers: Sequence[Sequence[int]], parents: Sequence[int]) -> list[list[int]]:
-    """Pairs of producer and user; the first ops of a body hang on the op that it is in (a third number: 1)."""
+    """Pairs of producer and user; the first ops of a body hang on the op that it is in (a third number: 1).
+
+    So do layers of which nothing is known but what they were folded into.
+    """
     edges = [[p, user] for user, before in enumerate(producers) for p in before]
     for index, parent in enumerate(parents):
         if parent >= 0 and not any(parents[p] == parent for p in producers[index]):
@@ -129,10 +132,15 @@ def _edges(producers: Sequence[Sequence[int]], parents: Sequence[int]) -> list[l
 def _drawn(layers: Sequence[Layer], nodes: Sequence[OnnxNode]) -> dict[str, Any]:
     """The places of both drawings."""
     drawn = {}
-    for name, things in (("layer", layers), ("node", nodes)):
-        edges = _edges([t.producers for t in things], [t.parent for t in things])
+    sides = (("layer", layers, _anchors(layers)), ("node", nodes, [node.parent for node in nodes]))
+    for name, things, anchors in sides:
+        edges = _edges([t.producers for t in things], anchors)
         drawn[f"{name}Layout"] = _plain(layered(len(things), ((e[0], e[1]) for e in edges)))
     return drawn
+
+
+def _anchors(layers: Sequence[Layer]) -> list[int]:
+    return [max(layer.parent, layer.beside) for layer in layers]
 
 
 def _plain(layout: Layout) -> dict[str, Any]:

@@ -20,7 +20,10 @@ _NOTHING: tuple[Any, ...] = ({}, [], (), None, "")
 
 @dataclass
 class Layer:
-    """One layer of the page: `nodes` are indices of ONNX nodes, `heir` the layer that it was folded into."""
+    """One layer of the page: `nodes` are indices of ONNX nodes, `heir` the layer that it was folded into.
+
+    `beside` is the layer that it is drawn at when its own place in the network is not known.
+    """
 
     name: str
     kind: str
@@ -37,6 +40,7 @@ class Layer:
     parent: int = -1
     nodes: list[int] = field(default_factory=list)
     heir: int = -1
+    beside: int = -1
     text: str = ""
     line: int = 0
 
@@ -122,7 +126,8 @@ def gathered_layers(nodes: Sequence[OnnxNode], facts: Mapping[str, str]) -> list
             places[key] = len(layers)
             fate, detail = gone.get(key, ("folded", ""))
             layers.append(_named(key, fate))
-            layers[-1].detail, layers[-1].heir = detail, heirs.get(key, -1)
+            layers[-1].detail = detail
+            layers[-1].heir = layers[-1].beside = heirs.get(key, -1)
     return layers
 
 

@@ -114,6 +114,8 @@ def test_an_onnx_file_alone_shows_every_layer(models_dir: Path, tmp_path: Path, 
     assert _fates(data) == {row for row in _fates(full) if row[2] != "input"}
     assert {(b.name, b.line) for b in expected if b.kind != "Input"} == {(row[0], row[1]) for row in _fates(data)}
     assert data["flops"] == full["flops"]
+    drawn = {(a, b) for a, b, *hangs in data["layerEdges"] if hangs}
+    assert drawn == {(ly["heir"], i) for i, ly in enumerate(data["layers"]) if ly["heir"] >= 0 and not ly["nodes"]}
 
 
 def _fates(data: dict[str, Any]) -> set[tuple[Any, ...]]:
