@@ -5,12 +5,14 @@ from __future__ import annotations
 from regraft.ir import Graph
 from regraft.passes.rewrite import RewriteSet
 from regraft.passes.rules import RuleContext
-from regraft.passes.tune import channels, prelu
+from regraft.passes.tune import channels, narrow, prelu
 from regraft.passes.tune.denormals import flush_denormals
 
 __all__ = ["REWRITES", "flush_denormals", "tune"]
 
-_RULES = RewriteSet([*prelu.branchless_prelu, *channels.pad_depthwise, *channels.weigh_padding_zero])
+_RULES = RewriteSet(
+    [*prelu.branchless_prelu, *channels.pad_depthwise, *channels.weigh_padding_zero, *narrow.widen_narrow]
+)
 REWRITES = _RULES.names
 
 

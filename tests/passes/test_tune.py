@@ -85,3 +85,43 @@ def test_a_slice_of_the_users_own_stays() -> None:
 @pytest.mark.parametrize("channels", [8, 15, 24, 32])
 def test_numbers_of_channels_that_are_fast_or_few(channels: int) -> None:
     assert tune(graph_of(lambda b, x: separable(b, x, channels=channels), [(1, channels, 9, 7)]), RuleContext()) == 0
+
+
+NARROW: dict[str, tuple[Shape, tuple[int, ...], dict[str, object]]] = {
+    "one channel of many": ((2, 33, 80, 50), (1, 33, 3, 3), {"pads": (1, 1, 1, 1)}),
+    "eight channels, wide": ((1, 8, 30, 70), (8, 8, 3, 39), {"pads": (1, 19, 1, 19)}),
+    "a dynamic batch": (("N", 16, 40, 64), (4, 16, 5, 5), {}),
+    "columns that are left over": ((1, 16, 41, 83), (1, 16, 5, 5), {"pads": (2, 2, 2, 2)}),
+    "strides": ((1, 16, 80, 161), (2, 16, 5, 7), {"strides": (2, 3), "pads": (1, 3, 0, 2)}),
+    "dilated rows": ((1, 16, 60, 60), (2, 16, 3, 5), {"dilations": (2, 1)}),
+    "one dimension, stride 2": ((2, 1, 20001), (1, 1, 256), {"strides": (2,)}),
+    "one dimension, pads": ((1, 2, 9000), (3, 2, 64), {"pads": (31, 32)}),
+    "three dimensions": ((1, 4, 12, 14, 40), (2, 4, 3, 3, 5), {"pads": (1, 1, 2, 1, 1, 2)}),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", NARROW)
+def test_convolutions_of_few_channels_compute_columns_together(name: str, bias: bool) -> None:
+    shape, window, attrs = NARROW[name]
+    arrays = [numbers(*window), *([numbers(window[0])] if bias else [])]
+    left = ops(rewritten(lambda b, x: b.Conv(x, *arrays, **attrs), shape, by=tune, rtol=2e-6))
+    assert left.pop("Slice", 1) == 1
+    assert left == {"Conv": 1, "Reshape": 2, "Transpose": 1}
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "attrs"),
+    [
+        ((1, 16, 60, 60), (16, 16, 3, 3), {}),
+        ((1, 16, 60, 60), (1, 16, 1, 1), {}),
+        ((1, 2, 10, 12), (1, 2, 3, 3), {}),
+        ((1, 16, 60, 60), (1, 16, 3, 3), {"dilations": (1, 2)}),
+        ((1, 16, 60, 60), (2, 8, 5, 5), {"group": 2}),
+        ((1, 16, 60, "W"), (1, 16, 5, 5), {}),
+        ((1, 16, 60, 60), (1, 16, 5, 5), {"auto_pad": "SAME_UPPER"}),
+    ],
+    ids=["a full block", "1x1", "small", "dilated columns", "groups", "unknown width", "auto_pad"],
+)
+def test_convolutions_that_stay(shape: Shape, window: tuple[int, ...], attrs: dict[str, object]) -> None:
+    assert tune(graph_of(lambda b, x: b.Conv(x, numbers(*window), **attrs), [shape]), RuleContext()) == 0
