@@ -101,11 +101,15 @@ def upsample(layer: CaffeLayer, build: Builder, x: Value, mask: Value | None = N
     """Each number `scale` times in both directions; with a mask, each number at the place that the mask says.
 
     x, mask: (N, C, H, W); the mask is the second top of a MAX Pooling. Top: (N, C, scale * H, scale * W), with a mask
-    less pad_out_h and pad_out_w, or of upsample_h by upsample_w. Source: upsample_layer.cpp of MobileNet-YOLO, SegNet.
+    less pad_out_h and pad_out_w, or of upsample_h by upsample_w. Without a scale it is 1, with a mask 2.
+    Source: upsample_layer.cpp of MobileNet-YOLO, SegNet.
     """
     layer.image(x)
+    layer.refuse_unless("stride", None)
     if mask is None:
-        scale = layer.integer("scale")
+        scale = 1 if layer.given("scale") is None else layer.integer("scale")
+        if scale < 1:
+            raise layer.refuse(f"scale {scale} is not positive", field="scale")
         scales = np.asarray([1, 1, scale, scale], dtype=np.float32)
         return build.Resize(
             x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"

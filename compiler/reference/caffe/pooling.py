@@ -157,10 +157,11 @@ def unpooling(call: Call, x: Array, *masks: Array) -> Array:
 
 @evaluates("caffe.Upsample")
 def upsample(call: Call, x: Array, *masks: Array) -> Array:
-    """By a mask (SegNet), else each number `scale` times both ways (MobileNet-YOLO)."""
+    """By a mask (SegNet), else each number `scale` times both ways (MobileNet-YOLO, where it is 1 if not given)."""
     scale = pair_of(call, "scale", "scale")
     if not masks:
-        return x.repeat(scale[0], 2).repeat(scale[1], 3)
+        times = int(call.given("scale") or 1)
+        return x.repeat(times, 2).repeat(times, 3)
     sizes = []
     for side, n, s in zip("hw", x.shape[2:], scale, strict=True):
         sizes.append(call.given(f"upsample_{side}") or n * s - int(call.flag(f"pad_out_{side}")))

@@ -166,10 +166,12 @@ def test_crop_of_unknown_size(tmp_path: Any) -> None:
 def test_upsample(tmp_path: Any) -> None:
     c = case("", "upsample_param { scale: 3 }", X)
     check("Upsample", c, X.repeat(3, 2).repeat(3, 3), tmp_path, rtol=0)
+    check("Upsample", case("", "", X), X, tmp_path, rtol=0)  # MobileNet-YOLO's scale is 1 where the file gives none
     x = numbers(2, 3, 6, 8)
     best, mask = reference.pool(x, "MAX", kernel=(2, 2), stride=(2, 2))
     full = np.where(x == best.repeat(2, 2).repeat(2, 3), x, 0)
-    check("Upsample", case("", "upsample_param { scale: 2 }", best, mask), full, tmp_path, rtol=0)
+    for params in ("upsample_param { scale: 2 }", ""):
+        check("Upsample", case("", params, best, mask), full, tmp_path, rtol=0)
     c = case("", "upsample_param { upsample_h: 6 upsample_w: 8 scale: 9 }", best, mask)
     check("Upsample", c, full, tmp_path, rtol=0)
 
@@ -254,6 +256,8 @@ def test_accum(tmp_path: Any) -> None:
 
 
 REFUSED: list[tuple[str, Case, str]] = [
+    ("Upsample", case("", "upsample_param { scale: 1 stride: 2 }", X), "stride 2 is not supported"),
+    ("Upsample", case("", "", X, X[:, :1]), "has not the shape of its bottom"),
     ("Interp", case("", "interp_param { zoom_factor: 2 pad_beg: 1 }", X), "pad_beg and pad_end crop"),
     ("Interp", case("", "", X), "has neither height and width nor a factor"),
     ("Interp", case("", "interp_param { height: 0 width: 4 }", X), "height 0 is not positive"),

@@ -120,7 +120,10 @@ class UnpoolingParam:
 
 @dataclass(frozen=True)
 class UpsampleParam:
-    """`upsample_param`: SegNet's scatters by a mask and has all; MobileNet-YOLO's is nearest, with scale only."""
+    """`upsample_param`: SegNet's scatters by a mask and has all; MobileNet-YOLO's is nearest, with scale only, 1 if absent.
+
+    stride is Huawei's, whose scale is a factor of the numbers.
+    """
 
     scale: int = 2
     scale_h: int | None = None
@@ -129,6 +132,7 @@ class UpsampleParam:
     pad_out_w: bool = False
     upsample_h: int | None = None
     upsample_w: int | None = None
+    stride: int | None = None
 
 
 @dataclass(frozen=True)
