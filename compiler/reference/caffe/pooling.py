@@ -160,7 +160,7 @@ def upsample(call: Call, x: Array, *masks: Array) -> Array:
     """By a mask (SegNet), else each number `scale` times both ways (MobileNet-YOLO, where it is 1 if not given)."""
     scale = pair_of(call, "scale", "scale")
     if not masks:
-        times = int(call.given("scale") or 1)
+        times = int(call.attrs.get("scale", 1))
         return x.repeat(times, 2).repeat(times, 3)
     sizes = []
     for side, n, s in zip("hw", x.shape[2:], scale, strict=True):

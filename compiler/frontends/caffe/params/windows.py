@@ -120,9 +120,9 @@ class UnpoolingParam:
 
 @dataclass(frozen=True)
 class UpsampleParam:
-    """`upsample_param`: SegNet's scatters by a mask and has all; MobileNet-YOLO's is nearest, with scale only, 1 if absent.
+    """`upsample_param`: SegNet's scatters by a mask and has all; MobileNet-YOLO's is nearest, with scale only.
 
-    stride is Huawei's, whose scale is a factor of the numbers.
+    The default of that is 1. stride is Huawei's, whose scale is a factor of the numbers.
     """
 
     scale: int = 2
