@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shells import missing, offered
 
 from regraft import cli
 
@@ -39,15 +39,15 @@ def test_a_shell_must_be_known(call: Call) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_shell_itself_reads_the_script(call: Call, tmp_path: Path, shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"no {shell}")
+    if missing(shell):
+        pytest.skip(missing(shell))
     script = tmp_path / "script"
     script.write_text(call("completion", shell).out)
     done = subprocess.run([shell, "-n", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
@@ -56,15 +56,13 @@ def test_the_shell_itself_reads_the_script(call: Call, tmp_path: Path, shell: st
         ("regraft compile --verify", {"--verify-passes"}),
         ("regraft new la", {"layer"}),
         ("regraft run mod", {"model.onnx"}),
+        ("regraft run model.onnx --prov", {"--provider"}),
     ],
 )
-def test_bash_completes(call: Call, tmp_path: Path, typed: str, expected: set[str]) -> None:
-    (tmp_path / "model.onnx").write_text("")
-    words = typed.split(" ")
-    quoted = " ".join(f"'{word}'" for word in words)
-    script = (
-        f"{call('completion', 'bash').out}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}\n"
-        '_regraft; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert set(done.stdout.split()) == expected
+def test_the_shell_completes(call: Call, tmp_path: Path, shell: str, typed: str, expected: set[str]) -> None:
+    if missing(shell):
+        pytest.skip(missing(shell))
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "model.onnx").write_text("")
+    assert offered(shell, call("completion", shell).out, typed, folder) == expected
