@@ -5,79 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from regraft.ir import UNKNOWN, Builder, Graph, Op, TensorType, Value
+from regraft.ir import Builder, Graph, Op, Value
 from regraft.passes.rewrite import Rewriter, RewriteSet, rewrite
 from regraft.passes.rules import RuleContext
-
-IMAGE_RANK = {
-    **dict.fromkeys(
-        (
-            "tf.AvgPool", "tf.Conv2D", "tf.DepthToSpace", "tf.DepthwiseConv2dNative", "tf.FusedBatchNorm", "tf.LRN",
-            "tf.MaxPool", "tf.MaxPoolV2", "tf.ResizeArea", "tf.ResizeBicubic", "tf.ResizeBilinear",
-            "tf.ResizeNearestNeighbor", "tf.SpaceToDepth",
-        ),
-        4,
-    ),
-    **dict.fromkeys(("tf.AvgPool3D", "tf.Conv3D", "tf.MaxPool3D"), 5),
-}  # fmt: skip
-"""Ops whose first input has one possible rank."""
-
-SAME_RANK = frozenset(
-    "tf." + name
-    for name in (
-        "Abs", "BiasAdd", "Cast", "Elu", "Exp", "Identity", "LeakyRelu", "Log", "MirrorPad", "Neg", "Pad", "PadV2",
-        "Relu", "Relu6", "ReverseV2", "Round", "Selu", "Sigmoid", "Softplus", "Sqrt", "Square", "StopGradient", "Tanh",
-    )
-)  # fmt: skip
-"""Ops whose result has the rank of their first input."""
-
-BROADCASTING = frozenset(
-    f"tf.{name}" for name in ("Add", "AddV2", "Div", "Maximum", "Minimum", "Mul", "RealDiv", "Sub", "SquaredDifference")
-)
-"""Ops of two inputs whose result has the higher rank of both."""
+from regraft.passes.tensorflow.input_ranks import behind_identities, infer_input_ranks
 
 
 def prepare(graph: Graph, context: RuleContext) -> int:
     """Ranks of inputs that declare none, and dilated convolutions that are spelled as three ops."""
     return infer_input_ranks(graph) + _DILATED.apply(graph, context)
-
-
-def infer_input_ranks(graph: Graph) -> int:
-    """Give inputs without a shape the rank that the ops reading them can only have; the sizes stay unknown."""
-    changes = 0
-    for op in graph.ops:
-        rank = IMAGE_RANK.get(op.kind)
-        source = _source(op.inputs[0]) if rank is not None and op.inputs else None
-        if rank is not None and source is not None and source.rank is None:
-            source.type = TensorType(source.dtype, (UNKNOWN,) * rank)
-            source.op.attrs["type"] = source.type
-            changes += 1
-    return changes
-
-
-def _source(value: Value | None) -> Value | None:
-    """The graph input from which `value` has its rank, None when that is not certain."""
-    while value is not None and value.op.kind != "core.Input":
-        inputs = value.op.inputs
-        if value.op.kind in SAME_RANK and inputs:
-            value = inputs[0]
-        elif value.op.kind in BROADCASTING and len(inputs) == 2:
-            left, right = inputs
-            value = left if _is_constant(right) else right if _is_constant(left) else None
-        else:
-            return None
-    return value
-
-
-def _is_constant(value: Value | None) -> bool:
-    return value is not None and behind_identities(value).array is not None
-
-
-def behind_identities(value: Value) -> Value:
-    """The value that a chain of Identity ops hands on."""
-    while value.op.kind == "tf.Identity" and value.op.inputs[0] is not None:
-        value = value.op.inputs[0]
-    return value
 
 
 @rewrite("tf.BatchToSpaceND")
