@@ -88,6 +88,22 @@ def v2_type(enum_name: str) -> str:
 V1_TYPES: Mapping[int, str] = MappingProxyType(dict(enumerate(_V1_ENUM.values())))
 """V1's LayerType by number; from 40 on each fork has its own, so those are read by name only."""
 
+_FORK_NUMBERS: Mapping[int, str] = MappingProxyType(
+    {
+        40: "Crop in HED and ParseNet, SegAccuracy in DeepLab v1, RankHardLoss in video_triplet",
+        41: "Interp in DeepLab v1, Local in happynear's",
+        42: "Padding in DeepLab v1, BN in happynear's",
+        43: "MatWrite in DeepLab v1, Normalize in happynear's",
+        44: "MatRead in DeepLab v1, Insanity in happynear's",
+        45: "DenseCRF in DeepLab v1, TripletLoss in happynear's",
+        46: "ROIPooling in happynear's",
+        47: "BatchNorm in happynear's",
+        48: "EltwiseAffine in happynear's",
+        61: "ReLU6 in MobileNet-YOLO",
+    }
+)
+"""What the forks call V1's numbers above BVLC's."""
+
 V0_TYPES: Mapping[str, str] = MappingProxyType(
     {
         "bnll": "BNLL",
@@ -131,7 +147,11 @@ def layer_type(field: Field | None, line: int, path: str) -> str:
         return v2_type(value.text)
     number = field.as_int()
     if number not in V1_TYPES:
-        raise field.refusal(f"layer type {number} means another layer in each fork", "write the type's name instead")
+        forks = f": {_FORK_NUMBERS[number]}" if number in _FORK_NUMBERS else ""
+        raise field.refusal(
+            f"layer type {number} means another layer in each fork{forks}",
+            "pass a prototxt in which the type has its name, and the caffemodel as its weights",
+        )
     return V1_TYPES[number]
 
 

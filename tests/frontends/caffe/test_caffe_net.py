@@ -105,7 +105,7 @@ def test_v1_types_by_name_and_number(spelled, kind):
 
 
 def test_v1_numbers_that_each_fork_uses_for_itself():
-    assert "layer type 41 means another layer in each fork" in refusal("layers { type: 41 }")
+    assert "layer type 41 means another layer in each fork: Interp in DeepLab v1" in refusal("layers { type: 41 }")
 
 
 def test_v1_shared_parameters():
