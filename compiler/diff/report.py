@@ -38,10 +38,14 @@ class DiffReport:
     def first(self) -> Difference | None:
         """The first tensor beyond the tolerance, None when all match.
 
-        One whose layer agrees when it is given the same inputs comes after those whose layers differ themselves.
+        Where the first ones agree when they are given the same inputs, the first that does not is the one to look at.
         """
-        own = [d for d in self.differences if d.alone is None or d.alone > self.tolerance]
-        return first_beyond(own, self.tolerance) or first_beyond(self.differences, self.tolerance)
+        amplified = False
+        for d in self.beyond:
+            if (d.alone is None and not amplified) or (d.alone is not None and d.alone > self.tolerance):
+                return d
+            amplified = True
+        return first_beyond(self.differences, self.tolerance)
 
     @property
     def beyond(self) -> list[Difference]:

@@ -26,7 +26,8 @@ from regraft.sources import read_source
 REFERENCE = "reference"
 AGAINST = (*JUDGES, REFERENCE)
 TOLERANCE = 1e-4
-_MOST_ALONE = 30
+_MOST_ALONE = 60
+"""Of so many tensors beyond the tolerance it is found out whether their layers differ by themselves."""
 
 Array = npt.NDArray[Any]
 

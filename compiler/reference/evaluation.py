@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -58,13 +59,11 @@ def evaluate_alone(
 ) -> Array | None:
     """The tensor `name` by its op alone, from the tensors of another run by their names.
 
-    None when the op reads what has no name there: a blob that is changed in place, for one.
+    None when the op reads what has no name there: a blob that is changed in place afterwards, for one.
     """
-    value = graph.values_by_name().get(name)
-    if value is None:
-        return None
-    writers = _rewritten(graph.topological())
-    if any(v is not None and v.name in writers for v in value.op.inputs):
+    last = graph.values_by_name()
+    value = last.get(name)
+    if value is None or any(last[v.name] is not v for v in value.op.inputs if v is not None and v.array is None):
         return None
     found = _Machine(settings, aliases, None).alone(value.op, values)
     made = None if found is None else found[value.index]
@@ -118,7 +117,7 @@ class _Machine:
         for value in filter(None, op.inputs):
             if value.array is not None:
                 known[value] = value.array
-            elif value.name in values and value not in op.outputs:
+            elif value.name in values:
                 known[value] = values[value.name]
             else:
                 return None
@@ -172,6 +171,10 @@ class _Machine:
         if kind not in EVALUATORS:
             raise NotEvaluated("the reference does not know this type")
         call = Call(op, tuple(inputs), self.settings, self.inner)
+        try:
+            signature(EVALUATORS[kind]).bind(call, *inputs)
+        except TypeError:
+            raise NotEvaluated(f"with {len(inputs)} inputs it has a form that the reference does not know") from None
         try:
             with np.errstate(all="ignore"):
                 found = EVALUATORS[kind](call, *inputs)

@@ -8,26 +8,31 @@ from regraft.reference.registry import Array, Call, NotEvaluated, evaluates
 from regraft.reference.windows import pad
 
 
-@evaluates("caffe.Correlation")
+@evaluates("caffe.Correlation", "caffe.Correlation1D")
 def correlation(call: Call, a: Array, b: Array) -> Array:
-    """The mean over a patch of products, or of absolute differences, for each displacement of b."""
-    if call.given("single_direction"):
-        raise NotEvaluated("single_direction is another layer's")
-    kernel, most = call.integer("kernel_size"), call.integer("max_displacement")
+    """The mean over a patch of products, or of absolute differences, for each displacement of b.
+
+    Correlation1D moves (and pads) along rows only, with single_direction 1 to the right only.
+    """
+    along_rows, direction = call.op.type_name == "Correlation1D", call.integer("single_direction")
+    if direction not in ((0, 1) if along_rows else (0,)):
+        raise NotEvaluated(f"its single_direction is {direction}")
+    kernel, most, border = (call.integer(name) for name in ("kernel_size", "max_displacement", "pad"))
     step, between = call.integer("stride_1"), call.integer("stride_2")
-    border = call.integer("pad")
-    a, b = (pad(x, [(border, border)] * 2) for x in (a, b))
-    reach = most // between
-    margin = most + (kernel - 1) // 2
-    height, width = (-(-(n - 2 * margin) // step) for n in a.shape[2:])
+    tall = 0 if along_rows else border
+    a, b = (pad(x, [(tall, tall), (border, border)]) for x in (a, b))
+    half, reach = (kernel - 1) // 2, most // between
+    top = 0 if along_rows else most
+    height = -(-(a.shape[2] - 2 * (top + half)) // step)
+    width = -(-(a.shape[3] - 2 * (most + half)) // step)
     subtract = call.text("correlation_type") == "SUBTRACT"
     found = []
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
+    for dy in (0,) if along_rows else range(-reach, reach + 1):
+        for dx in range(0 if direction else -reach, reach + 1):
             total = np.zeros((a.shape[0], height, width), np.float64)
             for i, j in np.ndindex(kernel, kernel):
-                one = _cut(a, most + i, most + j, height, width, step)
-                two = _cut(b, most + i + dy * between, most + j + dx * between, height, width, step)
+                one = _cut(a, top + i, most + j, height, width, step)
+                two = _cut(b, top + i + dy * between, most + j + dx * between, height, width, step)
                 total += (np.abs(one - two) if subtract else one * two).sum(1, dtype=np.float64)
             found.append(total / (kernel * kernel * a.shape[1]))
     return np.stack(found, 1).astype(a.dtype)

@@ -1,4 +1,4 @@
-"""MobileNet-YOLO's detection outputs, and CTCGreedyDecoder."""
+"""MobileNet-YOLO's detection outputs, RegionYolo, and CTCGreedyDecoder."""
 
 from __future__ import annotations
 
@@ -68,6 +68,19 @@ def yolov3(call: Call, *maps: Array) -> Array:
         scores = objectness[:, None] * sigmoid(classes)
         found += [(float(scores[i, c]), int(c), boxes[i]) for i, c in np.argwhere(scores > least)]
     return _rows(call, maps[0].shape[0], found)
+
+
+@evaluates("caffe.RegionYolo")
+def region_yolo(call: Call, x: Array) -> Array:
+    """Places and objectness squashed; classes as parts of 1 (YOLO v2, then flattened), or each by itself (v3)."""
+    parts, coords = call.flag("do_softmax"), call.integer("coords")
+    count = call.integer("num") if parts else len(call.integers("mask", ()))
+    apart = x.reshape(x.shape[0], count, coords + 1 + call.integer("classes"), *x.shape[2:]).copy()
+    apart[:, :, :2], apart[:, :, coords] = sigmoid(apart[:, :, :2]), sigmoid(apart[:, :, coords])
+    classes = apart[:, :, coords + 1 :]
+    powers = np.exp(classes - classes.max(2, keepdims=True))
+    apart[:, :, coords + 1 :] = powers / powers.sum(2, keepdims=True) if parts else sigmoid(classes)
+    return apart.reshape(x.shape[0], -1) if parts else apart.reshape(x.shape)
 
 
 @evaluates("caffe.CTCGreedyDecoder")

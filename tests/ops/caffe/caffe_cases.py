@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pytest
+from agreement import reference_agrees
 
 import regraft
 
@@ -95,12 +96,15 @@ def tops(c: Case) -> list[str]:
 def check(
     layer_type: str, c: Case, expected: Array | Sequence[Array], folder: Path, *, rtol: float = 1e-5
 ) -> regraft.Model:
-    """Compile, run with optimisations off and on, and compare shapes and numbers.
+    """Compile, run with optimisations off and on, and compare shapes and numbers; the reference as well.
 
     A number matches within `rtol` of itself or of the largest number: sums round by the size of their terms.
     """
     wanted = [expected] if isinstance(expected, np.ndarray) else list(expected)
     model = compile_case(layer_type, c, folder)
+    files = folder / "net.prototxt", folder / "net.caffemodel" if c.blobs else None
+    feeds = {f"x{i}": bottom for i, bottom in enumerate(c.bottoms)}
+    reference_agrees(files, feeds, {f"y{i}": w for i, w in enumerate(wanted)}, c.options, rtol=rtol)
     for optimise in (False, True):
         session = model.session(optimise=optimise)
         given = session.run({i.name: c.bottoms[int(i.name[1:])] for i in session.inputs})

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from agreement import reference_agrees
 
 import regraft
 
@@ -54,11 +55,15 @@ class Net:
     outputs: list[str]
     expected: list[Array] = field(default_factory=list)
 
-    def compile(self, folder: Path, **options: Any) -> regraft.Model:
-        """The compiled model; `options` are those of `regraft.compile`."""
+    def write(self, folder: Path) -> Path:
+        """The graph as a file."""
         path = folder / ("net.pbtxt" if isinstance(self.graph, str) else "net.pb")
         path.write_bytes(self.graph.encode() if isinstance(self.graph, str) else self.graph)
-        return regraft.compile(path, outputs=self.outputs, **options)
+        return path
+
+    def compile(self, folder: Path, **options: Any) -> regraft.Model:
+        """The compiled model; `options` are those of `regraft.compile`."""
+        return regraft.compile(self.write(folder), outputs=self.outputs, **options)
 
     def run(self, model: regraft.Model, *, optimise: bool) -> list[Array]:
         """The outputs in order."""
@@ -205,12 +210,14 @@ def check(
     atol: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> regraft.Model:
-    """Compile, run with optimisations off and on, and compare dtype, shape and numbers.
+    """Compile, run with optimisations off and on, and compare dtype, shape and numbers; the reference as well.
 
     A number matches within `rtol` times its size plus `atol`, which is by default `rtol` times the largest number.
     """
     wanted = [expected] if isinstance(expected, np.ndarray) else list(expected)
     model = net.compile(folder, **(options or {}))
+    named = dict(zip(net.outputs, wanted, strict=True))
+    reference_agrees((net.write(folder), None), net.feeds, named, options or {}, rtol=rtol, atol=atol)
     for optimise in (False, True):
         for name, actual, want in zip(net.outputs, net.run(model, optimise=optimise), wanted, strict=True):
             message = f"{name}, ONNX Runtime's optimisations {'on' if optimise else 'off'}"
