@@ -100,14 +100,10 @@ class _Prepared:
 class RewriteSet:
     """Rules indexed by the kind of their root, applied until none fires.
 
-    `apply` costs time in the number of ops and of rewrites made; a rule that feeds itself is found and named. With
-    `may_stop` the rewriting stops there instead: every single step was exact, so the graph is as good as any.
+    `apply` costs time in the number of ops and of rewrites made; a rule that feeds itself is found and named.
     """
 
-    def __init__(
-        self, rules: Iterable[RewriteRule | ImperativeRewrite], *, most_per_op: int = 30, may_stop: bool = False
-    ) -> None:
-        self._may_stop = may_stop
+    def __init__(self, rules: Iterable[RewriteRule | ImperativeRewrite], *, most_per_op: int = 30) -> None:
         self._by_kind: dict[str, list[_Prepared]] = defaultdict(list)
         self._most_per_op = most_per_op
         for rule in rules:
@@ -143,8 +139,6 @@ class RewriteSet:
                 if near in graph and near.kind in self._by_kind and near not in queued:
                     queue.append(near)
                     queued.add(near)
-            if fired.total() > limit and self._may_stop:
-                return 0  # another round would find no end either
             if fired.total() > limit:
                 names = [name for name, _ in fired.most_common(2)]
                 message = f"rewriting does not end: {', '.join(names)} fired {fired.total()} times"

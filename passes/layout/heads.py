@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from regraft.ir import UNKNOWN, Builder, Dim, Op, Value
-from regraft.passes.layout.moves import UNARY
+from regraft.passes.layout.moves import MOST_TURNS, UNARY, turns
 from regraft.passes.layout.permutations import channels_last, permutation
 from regraft.passes.rewrite import Rewriter, rewrite
 
@@ -22,6 +22,8 @@ def join_heads(op: Op, rewriter: Rewriter) -> Value | None:
     chains = [_chain(v) for v in values]
     first = chains[0]
     if len(values) < 2 or any(c is None for c in chains) or first is None or op.integer("axis") not in (1, -2):
+        return None
+    if turns(op) >= MOST_TURNS:
         return None
     maps = [_map(chain[-1]) for chain in chains if chain is not None]
     images = [image for image in maps if image is not None]

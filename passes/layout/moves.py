@@ -9,6 +9,16 @@ from typing import Any
 from regraft.ir import UNKNOWN, Array, Builder, Op, Value, count
 from regraft.passes.layout.permutations import Perm, channels_first, channels_last, inverse, without
 
+MOST_TURNS = 1
+"""How often an op may be turned to another layout; see `settle_layout`."""
+_TURNING = ("sink-transpose", "raise-transpose", "join-heads")
+
+
+def turns(op: Op) -> int:
+    """How often the op was built anew because a Transpose moved past it."""
+    return sum(name in _TURNING for name in op.provenance)
+
+
 Moved = list[tuple[Value, Perm | None]]
 """For each output: a value, and the permutation that gives the op's own output from it (None: it is that output)."""
 

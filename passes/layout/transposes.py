@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from regraft.ir import Builder, Graph, Op, Value
 from regraft.passes.layout.heads import join_heads
-from regraft.passes.layout.moves import ALL_INPUTS, BROADCASTING, HANDLERS, Move
+from regraft.passes.layout.moves import ALL_INPUTS, BROADCASTING, HANDLERS, MOST_TURNS, Move, turns
 from regraft.passes.layout.permutations import (
     Perm,
     composed,
@@ -25,7 +25,9 @@ from regraft.passes.rules import RuleContext
 def settle_layout(graph: Graph, context: RuleContext) -> int:
     """Move Transposes until none can move, cancel those that meet, and make those that move nothing Reshapes.
 
-    Each kind of Transpose goes in one direction only, so the pass ends; no number is changed.
+    No number is changed. The pass ends: whatever moves a Transpose past an op builds that op anew, which counts as a
+    turn (`turns`), and no op is turned more than MOST_TURNS times. So each such step replaces ops by finitely many that
+    have more turns behind them, and between two of them stacked Transposes can only become fewer.
     """
     return _MOVES.apply(graph, context) + _LEFT_OVER.apply(graph, context)
 
@@ -37,7 +39,7 @@ def sink_transpose(op: Op, rewriter: Rewriter) -> list[Value] | None:
     Only Transposes that put channels last; other operands are constants, come from the same Transpose, or are few.
     """
     perm = _sinking(op)
-    if perm is None or not _worth_sinking(op, perm):
+    if perm is None or turns(op) >= MOST_TURNS or not _worth_sinking(op, perm):
         return None
     return _moved(op, perm, rewriter.build)
 
@@ -53,7 +55,7 @@ def raise_transpose(op: Op, rewriter: Rewriter) -> Value | Sequence[Value] | Non
     if perm is None or value is None or not rises(perm):
         return None
     upper = value.op
-    if upper.kind not in HANDLERS or len(value.uses) != 1 or len(upper.outputs) != 1:
+    if upper.kind not in HANDLERS or len(value.uses) != 1 or len(upper.outputs) != 1 or turns(upper) >= MOST_TURNS:
         return None
     wanted = inverse(perm)
     plain = _plain_operands(upper, wanted)
@@ -180,8 +182,6 @@ def _before(value: Value, perm: Perm, build: Builder) -> Value | None:
     return build.Transpose(value, perm=inverse(perm))
 
 
-_MOVES = RewriteSet(
-    [*merge_transposes, *join_heads, *sink_transpose, *raise_transpose, *shape_of_transposed], may_stop=True
-)
-_LEFT_OVER = RewriteSet([*merge_transposes, *reshape_instead], may_stop=True)
+_MOVES = RewriteSet([*merge_transposes, *join_heads, *sink_transpose, *raise_transpose, *shape_of_transposed])
+_LEFT_OVER = RewriteSet([*merge_transposes, *reshape_instead])
 REWRITES = tuple(sorted({*_MOVES.names, *_LEFT_OVER.names}))

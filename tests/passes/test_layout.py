@@ -281,6 +281,70 @@ def test_random_graphs_keep_their_numbers(seed: int) -> None:
     assert ops(graph).get("Transpose", 0) <= before + 2
 
 
+def swapped(b: Builder, x: Value) -> Value:
+    """The last two of three dimensions: a Transpose that puts channels last, and is its own inverse."""
+    return b.Transpose(x, perm=(0, 2, 1))
+
+
+ENDLESS: dict[str, tuple[Make, list[Shape]]] = {
+    "x - b * transpose(b)": (lambda b, x, y: b.Sub(x, b.Mul(y, swapped(b, y))), [(2, 4, 4), (1, 4, 1)]),
+    "a row and its transpose": (lambda b, x: b.Add(swapped(b, x), x), [(1, 4, 1)]),
+    "an outer product with itself": (lambda b, x: b.Sub(b.Mul(x, swapped(b, x)), swapped(b, x)), [(1, 1, 5)]),
+    "two rows, two ways": (lambda b, x, y: b.Max(swapped(b, x), y, swapped(b, y)), [(1, 4, 1), (1, 1, 4)]),
+    "a step of Cholesky's": (
+        lambda b, x: b.Sub(
+            x,
+            b.MatMul(
+                b.Slice(x, [0], [1], [2]),
+                swapped(b, b.Mul(b.Slice(x, [0], [1], [2]), swapped(b, b.Slice(x, [0], [1], [1])))),
+            ),
+        ),
+        [(1, 4, 4)],
+    ),
+}
+"""Graphs in which each step of the pass makes what it looks for: turning an op twice gives the op again."""
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_the_pass_ends(name: str) -> None:
+    make, shapes = ENDLESS[name]
+    graph = graph_of(make, shapes)
+    size = len(graph)
+    assert settle_layout(graph, RuleContext()) <= 4 * size
+    assert settle_layout(graph, RuleContext()) == 0
+    settled(make, *shapes, rtol=1e-6)
+
+
+def random_rows(seed: int) -> Make:
+    """Elementwise ops on rows, columns and matrices, with Transposes between all of them."""
+
+    def make(b: Builder, matrix: Value, row: Value) -> Value:
+        random = np.random.default_rng(seed)
+        found = [matrix, row]
+        for _ in range(int(random.integers(5, 40))):
+            one, other = (found[random.integers(len(found))] for _ in range(2))
+            pick = random.integers(4)
+            if pick == 0:
+                found.append(swapped(b, one))
+            elif pick == 1:
+                found.append(b.Tanh(one))
+            else:
+                found.append(b.Max(one, other) if pick == 2 else b.Sub(one, other))
+        return b.Max(*found)
+
+    return make
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_pass_ends_on_random_graphs(seed: int) -> None:
+    make, shapes = random_rows(seed), [(2, 5, 5), (1, 5, 1)]
+    graph = graph_of(make, shapes)
+    size = len(graph)
+    assert settle_layout(graph, RuleContext()) <= 10 * size
+    assert settle_layout(graph, RuleContext()) == 0
+    settled(make, *shapes)
+
+
 def test_permutations() -> None:
     x: Array = numbers(2, 3, 4, 5)
     one, two = (2, 0, 3, 1), (1, 3, 2, 0)
