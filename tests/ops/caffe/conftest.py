@@ -1,8 +1,8 @@
-"""Lets the tests of this folder import `caffe_cases` and `caffe_reference`."""
+"""Lets the tests of this folder import `caffe_cases`, `caffe_reference` and `agreement`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "reference")]
