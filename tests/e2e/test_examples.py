@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from regraft.demo import draw
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -74,3 +76,25 @@ def test_edges_by_the_real_network(models_dir: Path, tmp_path: Path) -> None:
     edges = np.asarray(Image.open(tmp_path / "edges.png"), np.float32)
     border = np.concatenate([edges[31:34, 40:56].max(0), edges[62:65, 40:56].max(0)])
     assert border.mean() > 4 * edges[8:20, 8:20].mean() + 20
+
+
+@pytest.mark.models
+def test_the_picture_of_the_docs(models_dir: Path, tmp_path: Path) -> None:
+    """The tutorial's program on the picture that the demo draws gives what docs/hed.png shows beside it."""
+    picture = tmp_path / "picture.png"
+    Image.fromarray(draw()).save(picture)
+    folder = models_dir / "hed"
+    files = folder / "deploy.prototxt", folder / "weights.caffemodel", picture, tmp_path / "edges.png"
+    printed(EXAMPLES / "opencv_samples" / "edge_detection.py", *files)
+    both = side_by_side(Image.open(picture), Image.open(tmp_path / "edges.png"))
+    shown = Image.open(EXAMPLES.parent / "docs" / "hed.png")
+    assert shown.size == both.size
+    difference = np.abs(np.asarray(shown, np.float32) - np.asarray(both.convert(shown.mode), np.float32))
+    assert difference.mean() < 0.5 and difference.max() <= 8  # a float that rounds otherwise, before the enlargement
+
+
+def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
+    both = Image.new("RGB", (left.width + right.width, left.height))
+    both.paste(left)
+    both.paste(right.convert("RGB"), (left.width, 0))
+    return both
