@@ -156,7 +156,8 @@ def ndtri(build: Builder, p: Value) -> Value:
     return normal_quantile(build, build.Sub(p, number(build, 0.5)), tail)
 
 
-def _like_first(op: Op, types: Sequence[TensorType | None], arrays: Sequence[Array | None]) -> list[TensorType | None]:
+def same_type(op: Op, types: Sequence[TensorType | None], arrays: Sequence[Array | None]) -> list[TensorType | None]:
+    """The element type and shape of the input."""
     return [types[0] or TensorType(DType.F64)]
 
 
@@ -169,5 +170,5 @@ def _of_two(op: Op, types: Sequence[TensorType | None], arrays: Sequence[Array |
 
 _FUNCTIONS: dict[str, Body] = {"Lgamma": lgamma, "Digamma": digamma, "Erfinv": erfinv, "Ndtri": ndtri}
 for _name, _body in _FUNCTIONS.items():
-    OPS.add(CustomOp(_name, ("x",), _like_first, body=_body, source=(_body.__doc__ or "").partition(";")[0]))
+    OPS.add(CustomOp(_name, ("x",), same_type, body=_body, source=(_body.__doc__ or "").partition(";")[0]))
 OPS.add(CustomOp("Zeta", ("s", "q"), _of_two, body=zeta, source="Hurwitz' zeta function, s above 1"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from regraft.ir import Builder, Value
+from regraft.ir import Builder, DType, Value
 from regraft.passes.rules import rule
-from regraft.passes.tensorflow.common import compute, computed_in, dtype_of_value, via
+from regraft.passes.tensorflow.common import compute, computed_in, dtype_of_value, filled, via, zero
 from regraft.passes.tensorflow.node import TensorFlowNode
 
 
@@ -18,4 +18,7 @@ def relu6(node: TensorFlowNode, build: Builder, x: Value) -> Value:
 @rule("tf.LeakyRelu")
 def leaky_relu(node: TensorFlowNode, build: Builder, x: Value) -> Value:
     """x where x > 0, else alpha * x; x float. Source: TensorFlow's relu_op_functor.h (alpha is 0.2 by default)."""
-    return compute(node, build, "LeakyRelu", x, alpha=node.number("alpha", 0.2))
+    alpha = node.number("alpha", 0.2)
+    if dtype_of_value(node, x) is not DType.F64:
+        return compute(node, build, "LeakyRelu", x, alpha=alpha)
+    return build.Where(build.Greater(x, zero(build, x)), x, build.Mul(x, filled(build, alpha, x)))

@@ -15,6 +15,7 @@ StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile StopGradient Sw
 """
 KEEPS_BFLOAT16 = frozenset(f"tf.{name}" for name in _KEEPS.split())
 """Ops that pass their inputs on, and Cast, for which ONNX Runtime has the kernel."""
+_GIVES_FLOAT32 = frozenset({"tf.CropAndResize", "tf.ResizeArea", "tf.ResizeBicubic", "tf.ResizeBilinear"})
 
 
 def computes_in_bfloat16(node: SourceOp) -> bool:
@@ -44,6 +45,8 @@ def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_rounded(node: SourceOp) -> Callable[[int], bool]:
     """Which float32 results stand for bfloat16 ones, by position."""
+    if node.op.kind in _GIVES_FLOAT32:
+        return lambda i: False
     if node.attrs.get("Tout") is not None:
         to_bfloat16 = node.attrs.get("Tout") is DType.BF16
         return lambda i: to_bfloat16

@@ -59,10 +59,23 @@ def squared_difference(node: TensorFlowNode, build: Builder, x: Value, y: Value)
     return compute(node, build, "Mul", difference, difference, modular=True)
 
 
-@rule("tf.Div", "tf.TruncateDiv")
-def truncate_div(node: TensorFlowNode, build: Builder, x: Value, y: Value) -> Value:
+@rule("tf.Div")
+def div(node: TensorFlowNode, build: Builder, x: Value, y: Value) -> Value:
     """x / y; integers are cut towards zero. Source: cwise_op_div.cc. A zero divisor is an error in TensorFlow."""
     return compute(node, build, "Div", x, y)
+
+
+@rule("tf.TruncateDiv")
+def truncate_div(node: TensorFlowNode, build: Builder, x: Value, y: Value) -> Value:
+    """x / y cut towards zero, of integers as of floats. Source: cwise_op_div.cc, truncate_div_real."""
+    if dtype_of_value(node, x).is_integer:
+        return compute(node, build, "Div", x, y)
+
+    def formula(a: Value, b: Value) -> Value:
+        quotient = build.Div(a, b)
+        return build.Where(build.Less(quotient, zero(build, quotient)), build.Ceil(quotient), build.Floor(quotient))
+
+    return in_float32(build, x, formula, y)
 
 
 @rule("tf.FloorDiv")

@@ -26,8 +26,8 @@ KERNELS: dict[str, frozenset[DType]] = {
     name: _types(types)
     for names, types in (
         ("Abs Sign", f"{_REAL} i8 i16 i32 i64 u8 u16 u32 u64"),
-        ("Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sinh Tan Elu Erf Selu Softplus Softsign Det", _SINGLE),
-        ("Ceil Exp Floor Log Reciprocal Round Sigmoid Sin Sqrt Tanh IsNaN LeakyRelu Softmax LogSoftmax", _REAL),
+        ("Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sinh Tan Elu Erf LeakyRelu Selu Softplus Softsign Det", _SINGLE),
+        ("Ceil Exp Floor Log Reciprocal Round Sigmoid Sin Sqrt Tanh IsNaN Softmax LogSoftmax", _REAL),
         ("IsInf", "f32 f64"),
         ("Neg", f"{_REAL} i8 i32 i64"),
         ("Relu", f"{_REAL} i8 i32"),

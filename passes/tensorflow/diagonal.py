@@ -65,21 +65,6 @@ def diag_part(node: TensorFlowNode, build: Builder, x: Value) -> Value:
     return found if half == 1 else build.Reshape(found, shape)
 
 
-@rule("tf.MatrixDeterminant", "tf.BatchMatrixDeterminant")
-def matrix_determinant(node: TensorFlowNode, build: Builder, x: Value) -> Value:
-    """The determinants (...) of square matrices (..., n, n); float32. Source: linalg/determinant_op.cc."""
-    if dtype_of_value(node, x) is not DType.F32:
-        raise node.refuse("ONNX Runtime computes determinants of float32 only", cure="cast to float32 before it")
-    return build.Det(x)
-
-
-@rule("tf.LogMatrixDeterminant")
-def log_matrix_determinant(node: TensorFlowNode, build: Builder, x: Value) -> list[Value]:
-    """The sign of the determinant and the logarithm of its size; float32. Source: linalg/determinant_op.cc."""
-    found = matrix_determinant(node, build, x)
-    return [build.Sign(found), build.Log(build.Abs(found))]
-
-
 @rule("tf.Cross")
 def cross(node: TensorFlowNode, build: Builder, a: Value, b: Value) -> Value:
     """The cross product of vectors (..., 3). Source: cross_op.cc."""

@@ -14,7 +14,6 @@ from regraft.passes.tensorflow.node import TensorFlowNode
 SAME_MEANING = {
     "Abs": "Abs",
     "Ceil": "Ceil",
-    "Erf": "Erf",
     "Exp": "Exp",
     "Floor": "Floor",
     "Inv": "Reciprocal",
@@ -107,10 +106,10 @@ def is_finite(node: TensorFlowNode, build: Builder, x: Value) -> Value:
     return build.Not(build.Or(compute(node, build, "IsInf", x), compute(node, build, "IsNaN", x)))
 
 
-@rule("tf.Erfc")
-def erfc(node: TensorFlowNode, build: Builder, x: Value) -> Value:
-    """1 - erf(x); floats. Source: cwise_op_erfc.cc. Where it is below 1e-6 only its absolute error is small."""
-    return build.Sub(filled(build, 1, x), compute(node, build, "Erf", x))
+@rule("tf.Erf")
+def erf(node: TensorFlowNode, build: Builder, x: Value) -> Value:
+    """The error function; floats. Source: cwise_op_erf.cc."""
+    return build.regraft.Erf(x) if x.dtype is DType.F64 else compute(node, build, "Erf", x)
 
 
 @rule("tf.Invert")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from regraft.ir import Builder, DType, Value
 from regraft.passes.rules import BUILT_IN, rule
 from regraft.passes.tensorflow import images
-from regraft.passes.tensorflow.common import cast, filled, zero
+from regraft.passes.tensorflow.common import cast, dtype_of_value, filled, zero
 from regraft.passes.tensorflow.convolution import bias_add, conv, depthwise_conv
 from regraft.passes.tensorflow.matmul import matmul
 from regraft.passes.tensorflow.node import TensorFlowNode
@@ -88,4 +88,5 @@ def resize_pad_conv(node: TensorFlowNode, build: Builder, x: Value, size: Value,
     """
     mode = "align_corners" if node.flag("resize_align_corners", False) else "asymmetric"
     resized = build.regraft.ResizeBilinearNHWC(cast(build, x, DType.F32), image_size(build, size), coordinates=mode)
+    resized = cast(build, resized, dtype_of_value(node, x))
     return conv(node, build, mirror_pad(node, build, resized, paddings), w)

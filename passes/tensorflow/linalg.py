@@ -6,7 +6,7 @@ import numpy as np
 
 from regraft.ir import Builder, DType, Value, repeat
 from regraft.passes.rules import rule
-from regraft.passes.tensorflow.common import dtype_of_value, via
+from regraft.passes.tensorflow.common import dtype_of_value, reduce, via
 from regraft.passes.tensorflow.node import TensorFlowNode
 
 _LAST = [-1]
@@ -188,3 +188,55 @@ def lu(node: TensorFlowNode, build: Builder, x: Value) -> list[Value]:
     triangles = via(build, DType.F64, factor, x)
     places = build.Squeeze(order[0], [rank - 1])
     return [triangles, build.Cast(places, to=node.dtype("output_idx_type", DType.I32))]
+
+
+@rule("tf.MatrixDeterminant", "tf.BatchMatrixDeterminant")
+def determinant(node: TensorFlowNode, build: Builder, x: Value) -> Value:
+    """The determinants (...) of square matrices (..., n, n); floats. Source: linalg/determinant_op.cc."""
+    _square(node, x)
+    if dtype_of_value(node, x) is DType.F32:
+        return build.Det(x)
+    return via(build, DType.F64, lambda a: reduce(build, "ReduceProd", _pivots(build, a), _LAST), x)
+
+
+@rule("tf.LogMatrixDeterminant")
+def log_determinant(node: TensorFlowNode, build: Builder, x: Value) -> list[Value]:
+    """The sign of the determinant and the logarithm of its size; floats (..., n, n). Source: linalg/determinant_op.cc.
+
+    The size itself may be beyond the element type's range: logarithms of the pivots are added.
+    """
+    _square(node, x)
+
+    def sign(a: Value) -> Value:
+        return reduce(build, "ReduceProd", build.Sign(_pivots(build, a)), _LAST)
+
+    def size(a: Value) -> Value:
+        return reduce(build, "ReduceSum", build.Log(build.Abs(_pivots(build, a))), _LAST)
+
+    return [via(build, DType.F64, sign, x), via(build, DType.F64, size, x)]
+
+
+def _pivots(build: Builder, x: Value) -> Value:
+    """Numbers (..., n) of which the determinant of x (..., n, n) double is the product: Gauss with the largest pivots.
+
+    An exchange of rows turns the sign of one of them. A column of zeros leaves zeros.
+    """
+
+    def step(build: Builder, k: Value, a: Value, made: Value) -> list[Value]:
+        rows, columns = _places(build, a, -2), _places(build, a, -1)
+        zero = build.constant(0.0, DType.F64)
+        size = build.Where(
+            build.GreaterOrEqual(rows, k), build.Abs(_column(build, a, k)), build.constant(-1.0, DType.F64)
+        )
+        pivot = build.ArgMax(size, axis=-2, keepdims=1)
+        source = build.Where(build.Equal(rows, k), pivot, build.Where(build.Equal(rows, pivot), k, rows))
+        a = build.GatherElements(a, build.Expand(source, build.Shape(a)), axis=(a.rank or 0) - 2)
+        head = _column(build, _row(build, a, k), k)
+        turn = build.Where(build.Equal(pivot, k), build.constant(1.0, DType.F64), build.constant(-1.0, DType.F64))
+        made = build.Where(build.Equal(columns, k), build.Mul(head, turn), made)
+        safe = build.Where(build.Equal(head, zero), build.constant(1.0, DType.F64), head)
+        factor = build.Where(build.Greater(rows, k), build.Div(_column(build, a, k), safe), zero)
+        return [build.Sub(a, build.Mul(factor, _row(build, a, k))), made]
+
+    start = build.Mul(build.Slice(x, [0], [1], [-2]), build.constant(0.0, DType.F64))
+    return build.Squeeze(repeat(build, _size(build, x, -1), [x, start], step)[1], [-2])

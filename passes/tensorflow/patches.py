@@ -56,7 +56,8 @@ def cut(node: TensorFlowNode, build: Builder, x: Value, axes: Sequence[Sliding],
     none = build.constant(np.zeros(1, np.int64))
     pads = build.Concat(none, *(f[0] for f in found), none, none, *(f[1] for f in found), none, axis=0)
     if pads.array is None or pads.array.any():
-        x = via(build, computed_in(node, "Pad", dtype_of_value(node, x)), build.Pad, x, pads, filled(build, fill, x))
+        dtype = computed_in(node, "Pad", dtype_of_value(node, x))
+        x = via(build, dtype, lambda v, f: build.Pad(v, pads, f), x, filled(build, fill, x))
     for i, (_, _, places) in enumerate(found):
         x = build.Gather(x, places, axis=2 * i + 1)
     order = [0, *range(1, 2 * len(axes), 2), *range(2, 2 * len(axes) + 1, 2), 2 * len(axes) + 1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regraft.ir import Builder, Operand, Value
+from regraft.ir import Builder, DType, Operand, Value
 from regraft.passes.rules import rule
 from regraft.passes.tensorflow import images
 from regraft.passes.tensorflow.common import computed_in, dtype_of_value, float_carrier, to_int64, via
@@ -81,6 +81,18 @@ def batch_to_space(node: TensorFlowNode, build: Builder, x: Value, block: Value,
     wide = to_int64(build, crops)
     start, end = (build.Squeeze(build.Slice(wide, [side], [side + 1], [1]), [1]) for side in (0, 1))
     return build.Slice(closed, start, build.Sub(whole, end), list(range(1, count + 1)))
+
+
+@rule("tf.SpaceToBatch")
+def space_to_batch_square(node: TensorFlowNode, build: Builder, x: Value, paddings: Value) -> Value:
+    """SpaceToBatchND of an image (N, H, W, C) with square blocks of `block_size`. Source: spacetobatch_op.cc."""
+    return space_to_batch(node, build, x, build.constant([node.integer("block_size")] * 2, DType.I64), paddings)
+
+
+@rule("tf.BatchToSpace")
+def batch_to_space_square(node: TensorFlowNode, build: Builder, x: Value, crops: Value) -> Value:
+    """BatchToSpaceND to an image (N, H, W, C) with square blocks of `block_size`. Source: batchtospace_op.cc."""
+    return batch_to_space(node, build, x, build.constant([node.integer("block_size")] * 2, DType.I64), crops)
 
 
 @rule("tf.Pad", "tf.PadV2")

@@ -21,7 +21,7 @@ def _unary(name: str) -> Callable[[TensorFlowNode, Builder, Value], Value]:
     return lower
 
 
-for _name in ("Lgamma", "Digamma", "Erfinv", "Ndtri"):
+for _name in ("Lgamma", "Digamma", "Erfc", "Erfinv", "Ndtri"):
     BUILT_IN.rule(f"tf.{_name}")(_unary(_name))
 
 

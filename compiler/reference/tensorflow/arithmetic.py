@@ -46,6 +46,12 @@ def divided(x: Array, y: Array) -> Array:
     return x / y
 
 
+def truncated(x: Array, y: Array) -> Array:
+    """The quotient rounded towards zero, of floats too."""
+    found = divided(x, y)
+    return found if x.dtype.kind in "iu" else np.asarray(np.trunc(found))
+
+
 def _no_nan(function: Callable[[Array, Array], Array], which: int) -> Callable[[Array, Array], Array]:
     """0 wherever operand `which` is 0, whatever the function makes of it."""
 
@@ -70,7 +76,8 @@ pointwise(
     "tf",
     {
         **dict.fromkeys(("Add", "AddV2"), np.add),
-        **dict.fromkeys(("Div", "TruncateDiv"), divided),
+        "Div": divided,
+        "TruncateDiv": truncated,
         **dict.fromkeys(("Mod", "TruncateMod"), np.fmod),
         **dict.fromkeys(("Inv", "Reciprocal"), np.reciprocal),
         "Mul": np.multiply,

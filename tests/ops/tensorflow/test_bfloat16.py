@@ -56,3 +56,10 @@ def test_statistics_stay_in_float32(tmp_path: Path) -> None:
         return tf.cast(made.y, tf.float32), made.batch_mean
 
     judge(from_tensorflow(graph, picture), tmp_path, rtol=2**-7)
+
+
+def test_resized_pictures_are_float32(tmp_path: Path) -> None:
+    def graph(tf: Any, x: Any) -> Any:
+        return tf.raw_ops.ResizeBilinear(images=tf.cast(x, tf.bfloat16), size=[5, 7])
+
+    judge(from_tensorflow(graph, numbers(1, 3, 3, 2)), tmp_path)

@@ -40,7 +40,7 @@ DIVISIONS: dict[str, tuple[Any, ...]] = {
     "FloorDiv": REAL,
     "FloorMod": (*FLOATS, *INTEGERS, *LARGE_UNSIGNED),
     "Mod": (np.float32, np.float64, np.int32, np.int64),
-    "TruncateDiv": (*INTEGERS, *LARGE_UNSIGNED),
+    "TruncateDiv": (*FLOATS, *INTEGERS, *LARGE_UNSIGNED),
     "TruncateMod": (np.float32, np.float64, np.int32, np.int64),
 }
 

@@ -108,3 +108,24 @@ def test_lu_by_definition(tmp_path: Path) -> None:
     x = np.array([[1.0, 2], [4, 2]])
     net = one_op("Lu", Feed(x), outputs=2)
     check(net, [np.array([[4.0, 2], [0.25, 1.5]]), np.array([1, 0], np.int32)], tmp_path)
+
+
+@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_determinant_in_double(shape: Any, dynamic: bool, tmp_path: Path) -> None:
+    x = numbers(*shape, dtype=np.float64)
+    check(one_op("MatrixDeterminant", feed(x, dynamic)), np.asarray(np.linalg.det(x)), tmp_path, rtol=1e-12)
+
+
+def test_determinants_with_exchanges_and_zeros(tmp_path: Path) -> None:
+    x = np.array([[[0.0, 2], [3, 0]], [[1, 2], [2, 4]], [[0, 0], [0, 5]], [[0, 1], [1, 0]]])
+    check(one_op("MatrixDeterminant", Feed(x)), np.array([-6.0, 0, 0, -1]), tmp_path, rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logarithms_of_determinants(dtype: Any, tmp_path: Path) -> None:
+    """The determinant itself would be beyond float32."""
+    x = (numbers(3, 20, 20, dtype=np.float64) * 1e4).astype(dtype)
+    signs, sizes = np.linalg.slogdet(x.astype(np.float64))
+    net = one_op("LogMatrixDeterminant", Feed(x), outputs=2)
+    check(net, [signs.astype(dtype), sizes.astype(dtype)], tmp_path, rtol=1e-6)

@@ -93,3 +93,11 @@ def test_batch_norm_after_a_convolution_is_folded(tmp_path: Path) -> None:
     normal = graph.node("FusedBatchNorm", conv, SCALE, OFFSET, MEAN, VARIANCE, is_training=False)
     model = judge(graph.net(graph.node("Relu", normal)), tmp_path)
     assert model.report.ops == {"Conv": 1, "Relu": 1, "Transpose": 2}
+
+
+@pytest.mark.parametrize("opset", [17, 21, 23])
+def test_leaky_relu_in_double(opset: int, tmp_path: Path) -> None:
+    """ONNX Runtime has a kernel for it in some opsets only."""
+    x = numbers(3, 4, dtype=np.float64)
+    net = one_op("LeakyRelu", Feed(x), alpha=0.25)
+    check(net, np.where(x > 0, x, 0.25 * x), tmp_path, options={"opset": opset})

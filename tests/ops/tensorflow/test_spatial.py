@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import Array, Feed, GraphText, check, judge, numbers, one_op, refused
+from harness import Array, Feed, GraphText, check, from_tensorflow, judge, numbers, one_op, refused
 
 
 def depth_to_space(x: Array, b: int) -> Array:
@@ -151,3 +151,13 @@ def test_blocks_of_an_unknown_number_of_dimensions_are_refused(tmp_path: Path) -
     block, pads = Feed(np.array([2, 2], np.int32), [None]), np.zeros((2, 2), np.int32)
     net = one_op("SpaceToBatchND", Feed(numbers(1, 4, 4, 1)), block, pads)
     refused(net, tmp_path, "the size of its block shape is unknown")
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("shape", [None, (None,) * 4], ids=["static", "dynamic"])
+def test_square_blocks(shape: Any, tmp_path: Path) -> None:
+    def build(tf: Any, x: Any) -> Any:
+        apart = tf.raw_ops.SpaceToBatch(input=x, paddings=[[1, 0], [0, 1]], block_size=2)
+        return apart, tf.raw_ops.BatchToSpace(input=apart, crops=[[0, 1], [1, 0]], block_size=2)
+
+    judge(from_tensorflow(build, Feed(numbers(2, 3, 5, 3), shape)), tmp_path)

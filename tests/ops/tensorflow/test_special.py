@@ -127,3 +127,17 @@ def test_incomplete(op: str, values: Any, declared: Any, portable: bool, dtype: 
 def test_outside_the_domain(op: str, tmp_path: Path) -> None:
     a, x = np.array([1.0, -1.0, 2.0]), np.array([-1.0, 1.0, np.inf])
     judge(one_op(op, Feed(a), Feed(x)), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Erf", "Erfc"])
+def test_error_function_in_double(name: str, tmp_path: Path) -> None:
+    """Digits that float32 does not have, on both sides of the borders between the approximations."""
+    x = np.concatenate([np.linspace(-7, 27, 400), [0.46875, 0.46876, 4, 4.0001, -4, 0, 1e-300, 700, -np.inf, np.inf]])
+    expected = np.array([getattr(math, name.lower())(v) for v in x])
+    check(one_op(name, Feed(x)), expected, tmp_path, rtol=1e-14, atol=0)
+
+
+def test_small_complements_of_single_precision(tmp_path: Path) -> None:
+    x = np.linspace(3, 9, 50, dtype=np.float32)
+    expected = np.array([math.erfc(float(v)) for v in x]).astype(np.float32)
+    check(one_op("Erfc", Feed(x)), expected, tmp_path, rtol=1e-6, atol=0)
