@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from regraft.ir import DType, Graph, Op, Value
+from regraft.ir import Builder, DType, Graph, Op, Value
 from regraft.passes.rewrite import Rewriter, RewriteSet, rewrite
 from regraft.passes.rules import RuleContext
 
@@ -71,27 +71,76 @@ def _unsqueeze_twice(op: Op, rewriter: Rewriter) -> Value | None:
 
 
 @rewrite(*_REDUCTIONS)
-def _reduce_to_the_end(op: Op, rewriter: Rewriter) -> Value | None:
-    """A reduction over neighbouring dimensions   =>   Reshape, the reduction of one, Reshape
+def _reduce_in_steps(op: Op, rewriter: Rewriter) -> Value | None:
+    """A reduction of several dimensions   =>   for each run of neighbours Reshape and the reduction of one; Reshape
 
-    OpenCV 4 computes those over all dimensions behind the first otherwise, and stops at those over all there are.
+    OpenCV 4 and 5 compute some of those over several dimensions otherwise, depending on the sizes.
     """
     x, result = op.inputs[0], op.outputs[0].static_shape
-    if x is None or x.static_shape is None or result is None:
+    axes = _axes(op, len(x.static_shape)) if x is not None and x.static_shape is not None else None
+    if x is None or x.static_shape is None or axes is None or len(axes) < 2 or not result:
         return None
-    axes = _axes(op, len(x.static_shape))
-    if axes is None or len(axes) < 2 or not result or axes != list(range(axes[0], axes[-1] + 1)):
-        return None
-    sizes = [
-        prod(x.static_shape[: axes[0]]),
-        prod(x.static_shape[i] for i in axes),
-        prod(x.static_shape[axes[-1] + 1 :]),
-    ]
-    flat = rewriter.build.Reshape(x, sizes)
     takes_input = op.kind == "onnx.ReduceSum" or op.graph.table.version("onnx") >= 18
-    reduce = getattr(rewriter.build, op.type_name)
-    reduced = reduce(flat, [1], keepdims=1) if takes_input else reduce(flat, axes=(1,), keepdims=1)
+    sizes, reduced, kind = list(x.static_shape), x, op.type_name
+    for first, last in reversed(_runs(axes)):
+        middle = prod(sizes[first : last + 1])
+        flat = rewriter.build.Reshape(reduced, [prod(sizes[:first]), middle, prod(sizes[last + 1 :])])
+        reduce = getattr(rewriter.build, kind)
+        reduced = reduce(flat, [1], keepdims=1) if takes_input else reduce(flat, axes=(1,), keepdims=1)
+        sizes[first : last + 1] = [1] * (last + 1 - first)
+        if kind == "ReduceSumSquare":  # the squares are taken once
+            kind, takes_input = "ReduceSum", True
     return rewriter.build.Reshape(reduced, result)
+
+
+def _runs(axes: Sequence[int]) -> list[tuple[int, int]]:
+    """[0, 2, 3] is [(0, 0), (2, 3)]: the first and last of neighbours."""
+    runs: list[tuple[int, int]] = []
+    for axis in axes:
+        runs = [*runs[:-1], (runs[-1][0], axis)] if runs and runs[-1][1] == axis - 1 else [*runs, (axis, axis)]
+    return runs
+
+
+@rewrite("onnx.InstanceNormalization")
+def _normalise_by_definition(op: Op, rewriter: Rewriter) -> Value | None:
+    """InstanceNormalization   =>   its definition: OpenCV 4 loses three digits"""
+    x, scale, shift = op.inputs
+    if x is None or x.static_shape is None or scale is None or shift is None or scale.static_shape is None:
+        return None
+    build, (images, channels) = rewriter.build, x.static_shape[:2]
+    by_channel = [1, channels, 1]
+    flat = build.Reshape(x, [images, channels, prod(x.static_shape[2:])])
+    centred = build.Sub(flat, _mean(build, flat))
+    variance = _mean(build, build.Mul(centred, centred))
+    deviation = build.Sqrt(build.Add(variance, build.scalar(op.attrs.get("epsilon", 1e-5), x)))
+    normal = build.Mul(build.Div(centred, deviation), build.Reshape(scale, by_channel))
+    return build.Reshape(build.Add(normal, build.Reshape(shift, by_channel)), x.static_shape)
+
+
+def _mean(build: Builder, x: Value) -> Value:
+    """Over the last of three dimensions."""
+    if x.op.graph.table.version("onnx") >= 18:
+        return build.ReduceMean(x, [2], keepdims=1)
+    return build.ReduceMean(x, axes=(2,), keepdims=1)
+
+
+@rewrite("onnx.Resize")
+def _resize_of_channels_last(op: Op, rewriter: Rewriter) -> Value | None:
+    """Resize of the middle dimensions   =>   Transpose, Resize of the last, Transpose: OpenCV resizes the last only"""
+    x, result = op.inputs[0], op.outputs[0].static_shape
+    if x is None or x.static_shape is None or result is None or len(result) != 4:
+        return None
+    before = x.static_shape
+    if before[0] != result[0] or before[3] != result[3] or before[1] == result[1]:
+        return None
+    parameters = [None if v is None or v.array is None or not v.array.size else v.array for v in op.inputs[1:]]
+    if any(v is not None and v.array is None for v in op.inputs[1:]) or parameters[0] is not None:
+        return None
+    order = [0, 3, 1, 2]
+    turned = [None if array is None else rewriter.build.constant(array[order]) for array in parameters[1:]]
+    first = rewriter.build.Transpose(x, perm=tuple(order))
+    resized = rewriter.build.Resize(first, None, *turned, **op.attrs)
+    return rewriter.build.Transpose(resized, perm=(0, 2, 3, 1))
 
 
 def _axes(op: Op, rank: int) -> list[int] | None:
@@ -167,7 +216,9 @@ _RULES = RewriteSet(
         *_slice_backwards,
         *_average_with_padding,
         *_unsqueeze_twice,
-        *_reduce_to_the_end,
+        *_reduce_in_steps,
+        *_normalise_by_definition,
+        *_resize_of_channels_last,
         *_of_one_dimension,
         *_gather_by_computed_indices,
         *_pad_by_reflection,
