@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from regraft.api import compile_with
 from regraft.costs import drop_weights, flops, item_size
 from regraft.emit.protos import tensor_type
 from regraft.errors import CompileError, Diagnostic, ModelFileError
+from regraft.frontends import Imported
 from regraft.options import CompileOptions
 from regraft.profiling import load_profile
 from regraft.report import WITHOUT_NODES, Report, source_files
@@ -51,8 +54,16 @@ class Summary:
         return "\n".join(lines + self.problems)
 
 
-def inspect(path: Path, weights: Path | None, options: CompileOptions) -> Summary:
-    """The summary of an ONNX file, or of a Caffe or TensorFlow model as its file has it.
+@dataclass(frozen=True)
+class Inspection:
+    """What a model holds; `page` draws its HTML page, for times of layers with a file of `regraft run --profile`."""
+
+    summary: Summary
+    page: Callable[[Path | None], str]
+
+
+def inspect(path: Path, weights: Path | None, options: CompileOptions) -> Inspection:
+    """Look into an ONNX file, or into a Caffe or TensorFlow model as its file has it, which is compiled once.
 
     A source model that does not compile is shown too, with what stands in the way.
 
@@ -60,22 +71,23 @@ def inspect(path: Path, weights: Path | None, options: CompileOptions) -> Summar
         ModelFileError: a file is missing or damaged.
     """
     if path.suffix == ".onnx":
-        return inspect_onnx(path)
-    summary = _source_summary(path, weights, options)
+        proto = read_onnx(path)
+        return Inspection(_onnx_summary(path, proto), partial(_onnx_page, path, proto))
+    read = read_source(path, weights, options)
+    summary = _source_summary(read)
     try:
         model = compile_with(path, weights, options)
     except ModelFileError:
         raise
     except CompileError as error:
         summary.problems = [d.render() for d in error.diagnostics]
-        return summary
+        return Inspection(summary, partial(_unfinished_page, path, read, summary.problems))
     summary.inputs, summary.outputs = model.report.inputs, model.report.outputs
     summary.flops = flops(model.proto)
-    return summary
+    return Inspection(summary, model.page)
 
 
-def _source_summary(path: Path, weights: Path | None, options: CompileOptions) -> Summary:
-    read = read_source(path, weights, options)
+def _source_summary(read: Imported) -> Summary:
     summary = Summary(f"{read.format}: {', '.join(f.name for f in read.files)}")
     summary.inputs = {op.name: str(op.output.type) for op in read.graph.inputs}
     summary.outputs = {op.name: "" for op in read.graph.outputs}
@@ -134,22 +146,8 @@ def model_nodes(path: Path) -> list[Any]:
     return list(walk_nodes(read_onnx(path).graph))
 
 
-def page(path: Path, weights: Path | None, options: CompileOptions, profile: Path | None = None) -> str:
-    """The HTML page of an ONNX file, or of a source model before and after; of one that does not compile, before.
-
-    Raises:
-        ModelFileError: a file is missing or damaged.
-        RunError: the profile cannot be read.
-    """
-    if path.suffix == ".onnx":
-        return _onnx_page(path, profile)
-    try:
-        return compile_with(path, weights, options).page(profile)
-    except ModelFileError:
-        raise
-    except CompileError as error:
-        problems = [d.render() for d in error.diagnostics]
-    read = read_source(path, weights, options)
+def _unfinished_page(path: Path, read: Imported, problems: list[str], profile: Path | None) -> str:
+    """The page of a model that does not compile: the network as it was read. It has not run, so it has no times."""
     report = Report(read.format, source_files(read.files))
     report.inputs = {op.name: str(op.output.type or "") for op in read.graph.inputs}
     report.outputs = {op.name: "" for op in read.graph.outputs}
@@ -157,8 +155,7 @@ def page(path: Path, weights: Path | None, options: CompileOptions, profile: Pat
     return build_page(PageInput(path.resolve().name, report, trace, problems=problems))
 
 
-def _onnx_page(path: Path, profile: Path | None) -> str:
-    proto = read_onnx(path)
+def _onnx_page(path: Path, proto: Any, profile: Path | None) -> str:
     times = load_profile(profile, list(walk_nodes(proto.graph))) if profile else None
     drop_weights(proto)
     summary = _onnx_summary(path, proto)

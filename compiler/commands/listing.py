@@ -12,7 +12,7 @@ from regraft import catalogue
 from regraft.commands import flags
 from regraft.commands.output import Progress, print_json, write_text
 from regraft.commands.values import names
-from regraft.inspection import inspect, page
+from regraft.inspection import inspect
 from regraft.plugins import load_plugins
 
 
@@ -22,20 +22,20 @@ def inspect_model(args: argparse.Namespace) -> int:
     with Progress() as progress:
         progress("reading")
         options = flags.options(args)
-        summary = inspect(path, weights, options)
+        found = inspect(path, weights, options)
         if args.report or args.open or args.profile:
             target = args.report or Path(tempfile.mkdtemp(prefix="regraft-")) / f"{path.resolve().name}.html"
             progress("drawing")
-            write_text(target, page(path, weights, options, args.profile))
+            write_text(target, found.page(args.profile))
     if args.report or args.open or args.profile:
         print(f"wrote {target}", file=sys.stderr)
     if args.open and not webbrowser.open(target.resolve().as_uri()):
         print("no browser is found here: open the page yourself", file=sys.stderr)
     if args.json:
-        print_json(vars(summary))
+        print_json(vars(found.summary))
     else:
-        print(summary)
-    return 1 if summary.problems else 0
+        print(found.summary)
+    return 1 if found.summary.problems else 0
 
 
 def list_ops(args: argparse.Namespace) -> int:

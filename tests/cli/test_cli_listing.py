@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from regraft import api, inspection
 from regraft.passes import BUILT_IN
 
 Call = Callable[..., Any]
@@ -45,6 +47,21 @@ def test_inspect_a_source_model(call: Call, graph: Path) -> None:
     assert said.code == 0
     assert "1  tf.Relu" in said.out
     assert "FLOPs a run: 3" in said.out
+
+
+def test_inspect_with_a_page_compiles_once(
+    call: Call, graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[Path] = []
+
+    def compile_with(path: Path, *rest: Any) -> Any:
+        compiled.append(path)
+        return api.compile_with(path, *rest)
+
+    monkeypatch.setattr(inspection, "compile_with", compile_with)
+    assert call("inspect", graph, "--report", tmp_path / "page.html").code == 0
+    assert compiled == [graph]
+    assert "<html" in (tmp_path / "page.html").read_text()
 
 
 def test_inspect_shows_what_does_not_compile(call: Call, strange: Path) -> None:

@@ -53,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "profiling": {"errors"},
     "report_page": {"costs", "emit", "errors", "ir", "profiling", "report"},
     "verification": {"errors", "ir", "passes"},
-    "inspection": {"api", "sources", "costs", "emit", "profiling", "report_page", *TOOLBOX},
+    "inspection": {"api", "costs", "emit", "frontends", "profiling", "report_page", "sources", *TOOLBOX},
     "demo": {"api", "images", *TOOLBOX},
     "dnn": {"api", "custom_ops", "images", "loading", "profiling", "sources", *TOOLBOX},
     "reference": {"ir"},

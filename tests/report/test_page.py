@@ -11,7 +11,7 @@ import pytest
 from page_reading import Block, blocks, long_network, page_data
 
 import regraft
-from regraft.inspection import flops, page
+from regraft.inspection import flops, inspect
 from regraft.options import CompileOptions
 
 
@@ -107,7 +107,7 @@ def test_real_networks(models_dir: Path, name: str) -> None:
 def test_an_onnx_file_alone_shows_every_layer(models_dir: Path, tmp_path: Path, name: str) -> None:
     model, expected = compiled(models_dir / name)
     path = model.save(tmp_path / "net.onnx")
-    data = page_data(page(path, None, CompileOptions()))
+    data = page_data(inspect(path, None, CompileOptions()).page(None))
     assert data["facts"]["regraft.format"].startswith("Caffe")
     assert all("layers" not in key for key in data["facts"])
     full = page_data(model.page())
@@ -143,7 +143,7 @@ def test_strange_metadata_does_no_harm(tmp_path: Path) -> None:
         model = onnx.helper.make_model(graph)
         model.metadata_props.add(key="regraft.layers_without_nodes", value=text)
         onnx.save(model, tmp_path / "net.onnx")
-        assert page_data(page(tmp_path / "net.onnx", None, CompileOptions()))["layers"] == []
+        assert page_data(inspect(tmp_path / "net.onnx", None, CompileOptions()).page(None))["layers"] == []
 
 
 def test_an_onnx_file_of_others(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_an_onnx_file_of_others(tmp_path: Path) -> None:
     nodes = [onnx.helper.make_node("Relu", ["x"], ["y"]), onnx.helper.make_node("Neg", ["y"], ["z"])]
     borders = [info("x", 1, [2, 3])], [info("z", 1, [2, 3])]
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", *borders)), tmp_path / "other.onnx")
-    data = page_data(page(tmp_path / "other.onnx", None, CompileOptions()))
+    data = page_data(inspect(tmp_path / "other.onnx", None, CompileOptions()).page(None))
     assert data["layers"] == []
     assert [n["op"] for n in data["nodes"]] == ["Input", "Relu", "Neg"]
     assert data["nodeEdges"] == [[0, 1], [1, 2]]
@@ -163,7 +163,7 @@ def test_a_model_that_does_not_compile_is_shown_with_the_reason(tmp_path: Path) 
     text.write_text(
         'input: "x" input_shape { dim: 1 dim: 2 }\nlayer { name: "odd" type: "Frobnicate" bottom: "x" top: "y" }\n'
     )
-    data = page_data(page(text, None, CompileOptions()))
+    data = page_data(inspect(text, None, CompileOptions()).page(None))
     assert "Frobnicate" in data["problems"][0]
     assert [layer["name"] for layer in data["layers"]] == ["input", "odd"]
     assert data["nodes"] == []
@@ -218,6 +218,6 @@ def test_a_body_of_a_loop_hangs_on_its_op(tmp_path: Path) -> None:
     node = onnx.helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other)
     graph = onnx.helper.make_graph([node], "g", [info("c", 9, []), info("x", 1, [2])], [info("y", 1, [2])])
     onnx.save(onnx.helper.make_model(graph), tmp_path / "if.onnx")
-    data = page_data(page(tmp_path / "if.onnx", None, CompileOptions()))
+    data = page_data(inspect(tmp_path / "if.onnx", None, CompileOptions()).page(None))
     assert [(n["op"], n["parent"]) for n in data["nodes"][2:]] == [("If", -1), ("Relu", 2), ("Neg", 2)]
     assert [2, 3, 1] in data["nodeEdges"] and [2, 4, 1] in data["nodeEdges"]
