@@ -18,6 +18,7 @@ RANKS: dict[str, tuple[int | None, ...]] = {
         ("Dilation2D", (4, 3)),
         ("ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor", (4, 1)),
         ("CropAndResize", (4, 2, 1, 1)),
+        ("ImageProjectiveTransformV2 ImageProjectiveTransformV3", (4, 2, 1)),
         ("CombinedNonMaxSuppression", (4, 3)),
         ("NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5", (2, 1)),
         ("CTCBeamSearchDecoder CTCGreedyDecoder", (3, 1)),
