@@ -194,34 +194,30 @@ def _mentioned(name: str, folder: str) -> list[str]:
 
 def tensorflow_table() -> str:
     """docs/tensorflow_ops.md."""
-    from regraft.passes.tensorflow import quantization, refused
+    from regraft.passes.tensorflow import refused
 
-    no_lowering = {quantization.integer_arithmetic}
     rows, groups = [], {}
     for kind in BUILT_IN.kinds("tf"):
         rule = BUILT_IN.find(kind)
         assert rule is not None
         name, function = kind.partition(".")[2], rule.function
-        if function.__module__ == refused.__name__ or function in no_lowering:
+        if function.__module__ == refused.__name__:
             groups.setdefault(function, []).append(name)
             continue
         found = account(function)
         rows.append(f"| {name} | {found.summary} | {found.lowering} | {found.refusals} |")
-    refusals = [_refusal_row(function, names) for function, names in groups.items()]
+    refusals = [_refusal_row(names) for names in groups.values()]
     count = sum(len(names) for names in groups.values())
     return TENSORFLOW.format(
         made_by=_MADE_BY, count=len(rows), refused=count, rows="\n".join(rows), refusals="\n".join(sorted(refusals))
     )
 
 
-def _refusal_row(function: Callable[..., Any], names: list[str]) -> str:
+def _refusal_row(names: list[str]) -> str:
     from regraft.passes.tensorflow import refused
 
-    for (why, cure), group in refused.REFUSED.items():
-        if set(names) <= set(group.split()):
-            return f"| {', '.join(names)} | {_cell(why)} | {_cell(cure.format(name='NAME', type='TYPE'))} |"
-    doc = " ".join((inspect.getdoc(function) or "").split())
-    return f"| {', '.join(names)} | {_cell(doc)} | compile the float graph, or one with FakeQuant ops |"
+    why, cure = next(key for key, group in refused.REFUSED.items() if set(names) <= set(group.split()))
+    return f"| {', '.join(names)} | {_cell(why)} | {_cell(cure.format(name='NAME', type='TYPE'))} |"
 
 
 def caffe_table() -> str:
