@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from regraft.custom_ops.schema import OPS
 from regraft.errors import Diagnostic, UnsupportedError
-from regraft.ir import Builder, Graph, Op, Value
+from regraft.ir import Builder, Graph, Op, Value, refine
 from regraft.passes.rules import RuleContext
 
 
@@ -25,6 +25,9 @@ def expand_custom_ops(graph: Graph, context: RuleContext) -> int:
         if made is None:
             stuck.append(op)
             continue
+        for new, old in zip(made, op.outputs, strict=False):
+            if old.type is not None:
+                new.type = refine(new.type, old.type)  # a body cannot tell all that the operator's definition does
         graph.replace(op, made)
         changes += 1
     if stuck:

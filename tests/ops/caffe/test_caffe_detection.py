@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import caffe_reference as reference
 import numpy as np
 import pytest
-from caffe_cases import Array, Case, anywhere, case, check, numbers, refused
+from caffe_cases import Array, Case, anywhere, case, check, compile_case, numbers, refused
 
 FEATURE, IMAGE = numbers(1, 2, 3, 4), numbers(1, 3, 48, 60)
 
@@ -141,6 +142,30 @@ def test_detection_output(confidence: float, nms: float, eta: float, keep: int, 
     settings = {"confidence": confidence, "nms": nms, "eta": eta, "top_k": 10, "keep": keep if keep > 0 else 999}
     expected = detections(loc, conf, priors, 3, settings)
     anywhere("DetectionOutput", case("", params, loc, conf, priors), expected, tmp_path, 1e-5)
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_detections_of_a_batch_of_any_size(portable: bool, tmp_path: Path) -> None:
+    """The first row of priors is for all images; where none has a box, each has a row of -1."""
+    boxes = np.float32([0.1, 0.1, 0.4, 0.4, 0.5, 0.5, 0.9, 0.9])
+    priors = with_variance(boxes, [0.1, 0.1, 0.2, 0.2])
+    params = (
+        "detection_output_param { num_classes: 2 code_type: CENTER_SIZE keep_top_k: 5 confidence_threshold: 0.5 "
+        "nms_param { nms_threshold: 0.5 } }"
+    )
+    c = case("", params, np.zeros((1, 8), np.float32), np.zeros((1, 4), np.float32), priors)
+    model = compile_case("DetectionOutput", replace(c, options={"dynamic_batch": True, "portable": portable}), tmp_path)
+    assert str(model.report.outputs["y0"]).startswith("1x1x?x7")
+    session = model.session()
+    for images in (1, 3):
+        for rows in (1, images):
+            conf = np.zeros((images, 4), np.float32)
+            feed = {"x0": np.zeros((images, 8), np.float32), "x1": conf, "x2": np.repeat(priors, rows, 0)}
+            empty = np.float32([[i, *[-1] * 6] for i in range(images)])[None, None]
+            np.testing.assert_array_equal(session.run(feed)["y0"], empty)
+            conf[-1, 3] = 0.75
+            expected = np.float32([images - 1, 1, 0.75, 0.5, 0.5, 0.9, 0.9])[None, None, None]
+            np.testing.assert_allclose(session.run(feed)["y0"], expected, rtol=1e-6)
 
 
 def test_roi_pooling(tmp_path: Any) -> None:
