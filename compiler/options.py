@@ -100,8 +100,13 @@ class CompileOptions:
             "crop_offset": self.crop_offset,
             "strict": self.strict,
             "random_weights": self.random_weights,
-            "output_layouts": self.output_layouts,
+            "output_layouts": {self._new_name(name): layout for name, layout in self.output_layouts.items()},
         }
+
+    def _new_name(self, name: str) -> str:
+        """What an input or output is called when `rename` has been followed; `:0` may be left out."""
+        plain = {old.removesuffix(":0"): new for old, new in self.rename.items()}
+        return self.rename.get(name) or plain.get(name.removesuffix(":0"), name)
 
 
 class GivenOptions(TypedDict, total=False):

@@ -98,6 +98,13 @@ def test_names_change_places(net: Path) -> None:
     np.testing.assert_array_equal(found["y"], 2 * A.astype("f4"))
 
 
+@pytest.mark.parametrize("names", [{"x": "points"}, {"x": "y", "y": "x"}])
+def test_an_output_layout_is_asked_for_by_the_old_name(net: Path, names: dict[str, str]) -> None:
+    model = regraft.compile(net, rename=names, output_layouts={"x": "NHWC"})
+    found = model.session().run({"a": A.astype("f4"), "b": B})
+    np.testing.assert_array_equal(found[names["x"]], 2 * A.astype("f4").transpose(0, 2, 3, 1))
+
+
 def test_the_name_of_an_inner_tensor_is_free(tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(CONVOLUTION)
     model = regraft.compile(tmp_path / "net.prototxt", random_weights=0, rename={"fc": "c", "data": "fc"})
