@@ -56,10 +56,6 @@ REFUSED: dict[tuple[str, str], str] = {
     " StatelessRandomPoisson StatelessRandomBinomial StatelessMultinomial StatefulStandardNormalV2"
     " StatefulUniform StatefulUniformInt",
     (
-        "it is a loss, a part of training",
-        "choose outputs before it",
-    ): "CTCLoss CTCLossV2",
-    (
         "it packs ragged tensors into a variant, as tf.map_fn over ragged tensors does",
         "export the model with dense tensors there, or feed what lies behind it",
     ): "RaggedTensorToVariant RaggedTensorFromVariant SparseCross RaggedCross",

@@ -18,7 +18,6 @@ CASES = [
     ("PyFunc", "Python code", '@rule("tf.PyFunc")'),
     ("Svd", "the signs of its vectors", "feed its results"),
     ("RandomGamma", "distribution", "--inputs y:0"),
-    ("CTCLoss", "part of training", "outputs before it"),
     ("RaggedTensorToVariant", "ragged tensors into a variant", "dense tensors"),
     ("XlaCallModule", "program of XLA", "native_serialization=False"),
     ("TRTEngineOp", "engine of TensorRT", "before TensorRT"),
