@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+from google.protobuf.message import DecodeError
 
 from regraft.errors import Diagnostic, UsageError
 
@@ -24,20 +25,42 @@ Judge = Callable[[Path, Path | None, Arrays, Wanted], dict[str, npt.NDArray[Any]
 
 
 def by_tensorflow(model: Path, weights: Path | None, feeds: Arrays, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
-    """The tensors of a frozen graph as TensorFlow computes them."""
+    """The tensors of a frozen graph or SavedModel as TensorFlow computes them.
+
+    A SavedModel's inputs and outputs go by the keys of its signature, as they do in the compiled model.
+    """
     tf = _import("tensorflow", "pip install tensorflow").compat.v1
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+        inputs, outputs = _saved_model(tf, session, model) if model.is_dir() else _graph(tf, model)
+        names = {name: outputs.get(name, _with_slot(name)) for name in wanted}
+        known = {name: tensor for name, tensor in names.items() if _has_tensor(graph, tensor)}
+        given = {inputs.get(name, _with_slot(name)): array for name, array in feeds.items()}
+        values = session.run(known, given)
+    return {name: np.asarray(value) for name, value in values.items()}
+
+
+def _graph(tf: Any, model: Path) -> tuple[dict[str, str], dict[str, str]]:
     definition = tf.GraphDef()
     if model.suffix == ".pbtxt":
         importlib.import_module("google.protobuf.text_format").Parse(model.read_text(), definition)
     else:
         definition.ParseFromString(model.read_bytes())
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(definition, name="")
-        names = {name: _with_slot(name) for name in wanted}
-        known = {name: t for name, t in names.items() if _has_tensor(graph, t)}
-        with tf.Session(graph=graph) as session:
-            values = session.run(known, {_with_slot(name): array for name, array in feeds.items()})
-    return {name: np.asarray(value) for name, value in values.items()}
+    tf.import_graph_def(definition, name="")
+    return {}, {}
+
+
+def _saved_model(tf: Any, session: Any, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Load the meta graph for serving; the tensors of its signature by their keys."""
+    try:
+        meta = tf.saved_model.load(session, ["serve"], str(folder))
+    except (OSError, RuntimeError) as error:
+        message = f"TensorFlow does not load {folder.name} as a SavedModel for serving"
+        lines = (str(error).splitlines()[0],)
+        raise UsageError(Diagnostic("no-judge", message, lines=lines, cures=("--against reference",))) from error
+    signatures = dict(meta.signature_def)
+    signature = signatures.get("serving_default") or next(iter(signatures.values()))
+    inputs = {key: info.name for key, info in signature.inputs.items()}
+    return inputs, {key: info.name for key, info in signature.outputs.items()}
 
 
 def by_opencv(model: Path, weights: Path | None, feeds: Arrays, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
@@ -66,10 +89,26 @@ def by_caffe(model: Path, weights: Path | None, feeds: Arrays, wanted: Wanted) -
 
 
 def by_onnx(model: Path, weights: Path | None, feeds: Arrays, wanted: Wanted) -> dict[str, npt.NDArray[Any]]:
-    """The tensors of another ONNX file, by ONNX Runtime."""
-    from regraft.runtime.compare import run_all
+    """The tensors of another ONNX file, by ONNX Runtime.
 
-    return run_all(onnx.load(model), feeds)
+    Raises:
+        UsageError: it is no ONNX file, or has other inputs.
+    """
+    from regraft.runtime.compare import session_of_all
+
+    try:
+        loaded = onnx.load(model, format="protobuf")
+    except FileNotFoundError:
+        raise UsageError(Diagnostic("no-file", f"{model} does not exist", cures=("check the path",))) from None
+    except (OSError, ValueError, DecodeError) as error:
+        raise UsageError(Diagnostic("not-onnx", f"{model.name} is no ONNX model", cures=("check the path",))) from error
+    session = session_of_all(loaded)
+    missing = [str(info) for info in session.inputs if info.name not in feeds]
+    if missing:
+        message = f"{model.name} has an input that the model has not: {missing[0]}"
+        cures = ("--rename, or the names that the other file was written with",)
+        raise UsageError(Diagnostic("other-inputs", message, cures=cures))
+    return session.run({info.name: feeds[info.name] for info in session.inputs})
 
 
 JUDGES: dict[str, Judge] = {"caffe": by_caffe, "tensorflow": by_tensorflow, "opencv": by_opencv, "onnx": by_onnx}
@@ -79,7 +118,8 @@ def _import(module: str, cure: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UsageError(Diagnostic("no-judge", f"{module} is not installed here", cures=(cure,))) from error
+        cures = (cure, "--against reference, which needs nothing installed")
+        raise UsageError(Diagnostic("no-judge", f"{module} is not installed here", cures=cures)) from error
 
 
 def _with_slot(name: str) -> str:

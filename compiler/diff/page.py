@@ -51,7 +51,7 @@ def _row(index: int, d: Difference, report: DiffReport) -> str:
 
 def _remark(heading: str, lines: list[str]) -> str:
     items = "".join(f"<li>{escape(line)}" for line in lines)
-    return f"<details><summary>{len(lines)} {escape(heading)}</summary><ul>{items}</ul></details>"
+    return f"<details><summary>{escape(heading)} ({len(lines)})</summary><ul>{items}</ul></details>"
 
 
 def _y(relative: float) -> float:
@@ -107,7 +107,7 @@ line.limit {{ stroke: var(--bad); stroke-dasharray: 5 }} text.limit {{ fill: var
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse; font-size: 13px; width: 100% }}
 td, th {{ padding: .15rem .6rem .15rem 0; text-align: left; border-bottom: 1px solid #8883; vertical-align: top }}
-td {{ overflow-wrap: anywhere }}
+td {{ overflow-wrap: anywhere }} td:nth-child(4) {{ white-space: nowrap }}
 tr.bad td {{ color: var(--bad); font-weight: 600 }}
 tr:target td {{ background: #fd06 }}
 </style>

@@ -82,7 +82,7 @@ class DiffReport:
                 (taken, [f"{op}: {why}" for op, why in self.substituted.items()]),
                 (lost, [f"{name}: {why}" for name, why in self.missing.items()]),
                 (twice, [f"{name}: {', '.join(layers)}" for name, layers in self.in_place.items()]),
-                ("of the source have no counterpart in the model", self.folded),
+                ("of the source, without a counterpart in the model", self.folded),
             )
             if lines
         ]

@@ -11,4 +11,4 @@ def half_away(x: Array) -> Array:
     """The nearest whole number, in the type of x."""
     size = np.abs(x)
     below = np.floor(size)
-    return np.copysign(below + (size - below >= 0.5), x)
+    return np.asarray(np.copysign(below + (size - below >= 0.5), x))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -88,7 +89,8 @@ def spread(
     apart = x.reshape(x.shape[0], group, channels // group, -1)
     filters = weights.reshape(group, channels // group, per_group, *kernel).astype(x.dtype, copy=False)
     for place in product(*map(range, kernel)):
-        chosen = filters[(slice(None), slice(None), slice(None), *place)].transpose(0, 2, 1)
+        index: Any = (slice(None), slice(None), slice(None), *place)
+        chosen = filters[index].transpose(0, 2, 1)
         cut = tuple(
             slice(p * d, p * d + s * (n - 1) + 1, s)
             for p, d, s, n in zip(place, dilation, stride, x.shape[2:], strict=True)

@@ -40,7 +40,7 @@ def relu(call: Call, x: Array) -> Array:
 @evaluates("caffe.PReLU")
 def prelu(call: Call, x: Array, slope: Array) -> Array:
     """A slope for each channel, or one."""
-    return np.maximum(x, 0) + slope.reshape(-1, *(1,) * (x.ndim - 2)) * np.minimum(x, 0)
+    return np.asarray(np.maximum(x, 0) + slope.reshape(-1, *(1,) * (x.ndim - 2)) * np.minimum(x, 0))
 
 
 @evaluates("caffe.ELU")
@@ -58,7 +58,7 @@ def swish(call: Call, x: Array) -> Array:
 @evaluates("caffe.HardSigmoid")
 def hard_sigmoid(call: Call, x: Array) -> Array:
     """alpha * x + beta within 0 and 1."""
-    return np.clip(np.float32(call.number("alpha")) * x + np.float32(call.number("beta")), 0, 1)
+    return np.asarray(np.clip(np.float32(call.number("alpha")) * x + np.float32(call.number("beta")), 0, 1))
 
 
 @evaluates("caffe.Clip")
@@ -86,8 +86,10 @@ def power(call: Call, x: Array) -> Array:
 @evaluates("caffe.Exp")
 def exp(call: Call, x: Array) -> Array:
     """base ** (shift + scale * x); base -1 is e."""
-    return np.exp(
-        np.float32(_log_of_base(call)) * (np.float32(call.number("shift")) + np.float32(call.number("scale")) * x)
+    return np.asarray(
+        np.exp(
+            np.float32(_log_of_base(call)) * (np.float32(call.number("shift")) + np.float32(call.number("scale")) * x)
+        )
     )
 
 
@@ -95,7 +97,7 @@ def exp(call: Call, x: Array) -> Array:
 def log(call: Call, x: Array) -> Array:
     """log_base(shift + scale * x); base -1 is e."""
     inner = np.float32(call.number("shift")) + np.float32(call.number("scale")) * x
-    return np.log(inner) / np.float32(_log_of_base(call))
+    return np.asarray(np.log(inner) / np.float32(_log_of_base(call)))
 
 
 def _log_of_base(call: Call) -> float:

@@ -19,8 +19,9 @@ class Cells:
     def __init__(self, call: Call, x: Array, image: tuple[Array, ...]) -> None:
         self.rows, self.columns = x.shape[2:]
         both = call.attrs.get("img_size")
-        given = [call.attrs.get(f"img_{side}", both) for side in "hw"]
-        self.height, self.width = given if all(given) else image[0].shape[2:]
+        given = [int(call.attrs.get(f"img_{side}", both) or 0) for side in "hw"]
+        sizes = tuple(given) if all(given) else image[0].shape[2:]
+        self.height, self.width = sizes[0], sizes[1]
         step = call.attrs.get("step")
         steps = [call.attrs.get(f"step_{side}", step) for side in "hw"]
         if not all(steps):
@@ -142,9 +143,9 @@ def decode(code: str, boxes: Array, variances: Array, deltas: Array) -> Array:
     size = boxes[:, 2:] - boxes[:, :2]
     moved = variances * deltas
     if code == "CORNER":
-        return boxes + moved
+        return np.asarray(boxes + moved)
     if code == "CORNER_SIZE":
-        return boxes + moved * np.tile(size, 2)
+        return np.asarray(boxes + moved * np.tile(size, 2))
     middle = (boxes[:, :2] + boxes[:, 2:]) / F(2) + moved[:, :2] * size
     half = np.exp(moved[:, 2:]) * size / F(2)
     return np.concatenate([middle - half, middle + half], axis=1)
@@ -159,7 +160,8 @@ def _suppressed(call: Call, boxes: Array, scores: Array) -> list[int]:
         order = order[scores[order] > F(least)]
     if nms["top_k"] is not None and nms["top_k"] > -1:
         order = order[: nms["top_k"]]
-    threshold, kept = nms["nms_threshold"], []
+    threshold: float = nms["nms_threshold"]
+    kept: list[int] = []
     for index in order:
         if not kept or overlaps(boxes[index], boxes[kept]).max() <= F(threshold):
             kept.append(int(index))

@@ -73,7 +73,7 @@ def mvn(call: Call, x: Array) -> Array:
     centred = wide - wide.mean(axes, keepdims=True)
     if call.flag("normalize_variance"):
         centred = centred / (np.sqrt((centred**2).mean(axes, keepdims=True)) + call.number("eps"))
-    return centred.astype(x.dtype)
+    return np.asarray(centred.astype(x.dtype))
 
 
 @evaluates("caffe.LRN")
@@ -82,10 +82,10 @@ def lrn(call: Call, x: Array) -> Array:
     size, alpha, beta = call.integer("local_size"), np.float32(call.number("alpha")), np.float32(call.number("beta"))
     if call.text("norm_region") == "WITHIN_CHANNEL":
         mean = pool(x * x, "AVE", (size, size), (1, 1), (size // 2,) * 2)[0]
-        return x * (np.float32(1) + alpha * mean) ** -beta
+        return np.asarray(x * (np.float32(1) + alpha * mean) ** -beta)
     squares = np.pad(x * x, [(0, 0), (size // 2, size // 2), *((0, 0),) * (x.ndim - 2)])
     total = sum(squares[:, i : i + x.shape[1]] for i in range(size))
-    return x * (np.float32(call.number("k")) + alpha / np.float32(size) * total) ** -beta
+    return np.asarray(x * (np.float32(call.number("k")) + alpha / np.float32(size) * total) ** -beta)
 
 
 @evaluates("caffe.Normalize")
@@ -94,19 +94,19 @@ def normalize(call: Call, x: Array, scale: Array) -> Array:
     axes = tuple(range(1, x.ndim)) if call.flag("across_spatial") else (1,)
     squares = np.square(x.astype(np.float64)).sum(axes, keepdims=True)
     factor = scale.reshape(()) if scale.size == 1 else _channels(x, scale)
-    return (x / np.sqrt(squares + call.number("eps")) * factor).astype(x.dtype)
+    return np.asarray((x / np.sqrt(squares + call.number("eps")) * factor).astype(x.dtype))
 
 
 @evaluates("caffe.ChannelNorm")
 def channel_norm(call: Call, x: Array) -> Array:
     """The length of the channels at each place."""
-    return np.sqrt((x * x).sum(1, keepdims=True))
+    return np.asarray(np.sqrt((x * x).sum(1, keepdims=True)))
 
 
 @evaluates("caffe.GRN")
 def grn(call: Call, x: Array) -> Array:
     """x / sqrt(bias + sum of squares over the channels)."""
-    return x / np.sqrt(np.float32(call.number("bias")) + (x * x).sum(1, keepdims=True))
+    return np.asarray(x / np.sqrt(np.float32(call.number("bias")) + (x * x).sum(1, keepdims=True)))
 
 
 @evaluates("caffe.Softmax")
@@ -114,4 +114,4 @@ def softmax(call: Call, x: Array) -> Array:
     """exp(x) by its sum along an axis."""
     axis = call.integer("axis")
     powers = np.exp(x - x.max(axis, keepdims=True))
-    return powers / powers.sum(axis, keepdims=True)
+    return np.asarray(powers / powers.sum(axis, keepdims=True))

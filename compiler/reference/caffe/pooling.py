@@ -77,7 +77,7 @@ def _area(
         sides.append(
             np.minimum(start + k, n) - np.maximum(start, 0) if inside else np.minimum(start + k, n + p) - start
         )
-    return (sides[0][:, None] * sides[1]).astype(np.float32)
+    return np.asarray((sides[0][:, None] * sides[1]).astype(np.float32))
 
 
 def pair_of(call: Call, once: str, stem: str, default: int | None = None) -> tuple[int, int]:

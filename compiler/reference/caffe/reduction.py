@@ -48,6 +48,6 @@ def batch_reduction(call: Call, x: Array) -> Array:
     coeff = np.float32(inner.get("coeff", 1.0))
     levels = call.integers("level", ())
     if tuple(levels) in ((), (1,)):
-        return coeff * reduce(x, axis=axis)
+        return np.asarray(coeff * reduce(x, axis=axis))
     bounds = np.cumsum([level * level for level in levels])[:-1]
     return coeff * np.stack([reduce(part, axis=axis) for part in np.split(x, bounds, axis)], axis)

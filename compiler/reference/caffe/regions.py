@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regraft.reference.registry import Array, Call, NotEvaluated, evaluates, several
@@ -15,7 +17,7 @@ def _pooled(call: Call) -> tuple[int, int]:
     return (both, both) if both else (call.integer("pooled_h"), call.integer("pooled_w"))
 
 
-def _bins(start: Array, size: Array, count: int, limit: int) -> list[tuple[int, int]]:
+def _bins(start: Any, size: Any, count: int, limit: int) -> list[tuple[int, int]]:
     """Begin and end of each bin along an axis, inside the map."""
     index = np.arange(count, dtype=F)
     low = np.clip(np.floor(index * size + start), 0, limit).astype(int)
@@ -70,17 +72,17 @@ def roi_align(call: Call, x: Array, rois: Array) -> Array:
     out = np.zeros((len(rois), x.shape[1], height, width), x.dtype)
     for index, roi in enumerate(rois):
         x1, y1, x2, y2 = roi[1:] * F(call.number("spatial_scale"))
-        rows = _samples(y1, max(y2 - y1, F(1)), height, ratio)
-        columns = _samples(x1, max(x2 - x1, F(1)), width, ratio)
+        rows = _samples(y1, np.maximum(y2 - y1, F(1)), height, ratio)
+        columns = _samples(x1, np.maximum(x2 - x1, F(1)), width, ratio)
         taken = _bilinear(x[int(roi[0])], rows, columns)
         out[index] = taken.reshape(-1, height, ratio, width, ratio).mean((2, 4))
     return out
 
 
-def _samples(start: Array, size: Array, count: int, ratio: int) -> Array:
+def _samples(start: Any, size: Any, count: int, ratio: int) -> Array:
     bin_size = F(size) / F(count)
     each = np.arange(count, dtype=F)[:, None] * bin_size + (np.arange(ratio, dtype=F) + F(0.5)) * bin_size / F(ratio)
-    return (start + each).reshape(-1)
+    return np.asarray(start + each).reshape(-1)
 
 
 def _bilinear(x: Array, rows: Array, columns: Array) -> Array:
@@ -95,7 +97,7 @@ def _bilinear(x: Array, rows: Array, columns: Array) -> Array:
     y = y[:, None]
     upper = (1 - z) * x[:, y0][..., x0] + z * x[:, y0][..., x1]
     lower = (1 - z) * x[:, y1][..., x0] + z * x[:, y1][..., x1]
-    return ((1 - y) * upper + y * lower) * (rows_in[:, None] & columns_in)
+    return np.asarray(((1 - y) * upper + y * lower) * (rows_in[:, None] & columns_in))
 
 
 @evaluates("caffe.Proposal")
@@ -169,7 +171,8 @@ def _kept(boxes: Array, threshold: float, most: int) -> list[int]:
     """Sides count their last pixel; a box that overlaps a better one more than the threshold goes."""
     sides = boxes[:, 2:] - boxes[:, :2] + F(1)
     area = sides[:, 0] * sides[:, 1]
-    alive, kept = np.ones(len(boxes), bool), []
+    alive = np.ones(len(boxes), bool)
+    kept: list[int] = []
     for index in range(len(boxes)):
         if not alive[index] or len(kept) >= most:
             continue

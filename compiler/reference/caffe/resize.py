@@ -19,7 +19,7 @@ def interpolated(x: Array, height: int, width: int) -> Array:
     y = y[:, None]
     upper = (F(1) - z) * x[:, :, top][..., left] + z * x[:, :, top][..., right]
     lower = (F(1) - z) * x[:, :, bottom][..., left] + z * x[:, :, bottom][..., right]
-    return (F(1) - y) * upper + y * lower
+    return np.asarray((F(1) - y) * upper + y * lower)
 
 
 def _neighbours(size: int, wanted: int) -> tuple[Array, Array, Array]:
@@ -74,7 +74,7 @@ def accum(call: Call, *bottoms: Array) -> Array:
 
 
 def _triangle(d: Array) -> Array:
-    return np.maximum(0, 1 - np.abs(d))
+    return np.asarray(np.maximum(0, 1 - np.abs(d)))
 
 
 def _cubic(d: Array) -> Array:
@@ -100,7 +100,7 @@ def resample(call: Call, x: Array, *like: Array) -> Array:
         return x[:, :, half_away(rows).astype(int)][..., half_away(columns).astype(int)]
     if kind not in ("LINEAR", "CUBIC"):
         raise NotEvaluated(f"its type is {kind}")
-    smooth = call.flag("antialias") and (fx > 1 or fy > 1)
+    smooth = call.flag("antialias") and bool(fx > 1 or fy > 1)
     kernel, reach = (_triangle, 2) if kind == "LINEAR" else (_cubic, 4)
     vertical = _filters(x.shape[2], rows, fy, kernel, reach, smooth)
     horizontal = _filters(x.shape[3], columns, fx, kernel, reach, smooth)
@@ -117,7 +117,7 @@ def _filters(
     near = np.abs(np.arange(size) - half_away(places)[:, None]) <= radius
     weights = np.where(near, kernel(narrow * distance), 0).astype(np.float64)
     total = weights.sum(1, keepdims=True)
-    return np.divide(weights, total, out=np.zeros_like(weights), where=total != 0)
+    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total != 0))
 
 
 @evaluates("caffe.Downsample")

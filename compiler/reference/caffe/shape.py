@@ -74,8 +74,8 @@ def tile(call: Call, x: Array) -> Array:
 @evaluates("caffe.Flip")
 def flip(call: Call, x: Array) -> Array:
     """Mirrored."""
-    axes = [axis for axis, name in ((2, "flip_height"), (3, "flip_width")) if call.flag(name)]
-    return np.flip(x, axes)
+    axes = tuple(axis for axis, name in ((2, "flip_height"), (3, "flip_width")) if call.flag(name))
+    return np.asarray(np.flip(x, axes))
 
 
 @evaluates("caffe.ShuffleChannel", "caffe.ChannelShuffle")
@@ -98,7 +98,7 @@ def reorg(call: Call, x: Array) -> Array:
         out = np.empty(x.size, x.dtype)
         out[place.reshape(-1)] = x.reshape(-1)
         return out.reshape(n, few, h * s, w * s)
-    return x.reshape(-1)[place].reshape(n, c * s * s, h // s, w // s)
+    return np.asarray(x.reshape(-1)[place].reshape(n, c * s * s, h // s, w // s))
 
 
 @evaluates("caffe.BatchReindex")

@@ -40,7 +40,7 @@ def equal(call: Call, x: Array, y: Array) -> Array:
 @evaluates("tf.ApproximateEqual")
 def approximately_equal(call: Call, x: Array, y: Array) -> Array:
     """Whether they differ by less than the tolerance."""
-    return np.abs(x - y) < x.dtype.type(call.number("tolerance", 1e-5))
+    return np.asarray(np.abs(x - y) < x.dtype.type(call.number("tolerance", 1e-5)))
 
 
 @evaluates("tf.Select", "tf.BatchSelect")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -110,7 +110,7 @@ def _finished(call: Call, y: Array, rest: Sequence[Array], first: bool) -> Array
     return y.astype(call.inputs[0].dtype)
 
 
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[str, Callable[[Call, Array], Array]] = {
     "Relu": lambda call, y: np.maximum(y, 0),
     "Relu6": lambda call, y: np.clip(y, 0, 6),
     "Elu": lambda call, y: np.where(y < 0, np.expm1(np.minimum(y, 0)), y),

@@ -77,7 +77,7 @@ def band_part(call: Call, x: Array, lower: Array, upper: Array) -> Array:
 @evaluates("tf.MatrixDiag", "tf.BatchMatrixDiag")
 def matrix_diag(call: Call, x: Array) -> Array:
     """A matrix with each vector as its diagonal."""
-    return x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
+    return np.asarray(x[..., None] * np.eye(x.shape[-1], dtype=x.dtype))
 
 
 @evaluates("tf.MatrixDiagPart", "tf.BatchMatrixDiagPart")
@@ -120,6 +120,8 @@ def fourier(call: Call, x: Array, *length: Array) -> Array:
     lengths = shape_of(length[0]) if length else None
     found = _FOURIER[kind](x, s=lengths, axes=_AXES[name[len(kind) :]])
     double = x.dtype in (np.float64, np.complex128)
-    return found.astype(
-        (np.float64 if double else np.float32) if kind == "IR" else np.complex128 if double else np.complex64
+    return np.asarray(
+        found.astype(
+            (np.float64 if double else np.float32) if kind == "IR" else np.complex128 if double else np.complex64
+        )
     )

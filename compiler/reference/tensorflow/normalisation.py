@@ -39,8 +39,9 @@ def lrn(call: Call, x: Array) -> Array:
     squares = np.pad(np.square(x), [*((0, 0),) * (x.ndim - 1), (radius, radius)])
     total = sum(squares[..., i : i + x.shape[-1]] for i in range(2 * radius + 1))
     kind = x.dtype.type
-    return x * (kind(call.number("bias", 1.0)) + kind(call.number("alpha", 1.0)) * total) ** -kind(
-        call.number("beta", 0.5)
+    return np.asarray(
+        x
+        * (kind(call.number("bias", 1.0)) + kind(call.number("alpha", 1.0)) * total) ** -kind(call.number("beta", 0.5))
     )
 
 

@@ -19,22 +19,22 @@ def _pooled(
     ones = (1,) * len(kernel)
     if not average:
         lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-        return windows(pad(x, border, lowest), kernel, stride, ones).max(over)
+        return np.asarray(windows(pad(x, border, lowest), kernel, stride, ones).max(over))
     wide = widened(x)
     total = windows(pad(wide, border), kernel, stride, ones).sum(over)
     count = windows(pad(np.ones((1, 1, *x.shape[2:]), wide.dtype), border), kernel, stride, ones).sum(over)
-    return (total / count).astype(x.dtype)
+    return np.asarray((total / count).astype(x.dtype))
 
 
 def _pool(call: Call, x: Array, kernel: Sequence[int], stride: Sequence[int]) -> Array:
     first = is_channels_first(call, "NHWC" if x.ndim == 4 else "NDHWC")
-    sides = [tuple(v[2:] if first else v[1:-1]) for v in (kernel, stride)]
+    size, step = (tuple(v[2:] if first else v[1:-1]) for v in (kernel, stride))
     others = [tuple(v[:2] if first else (v[0], v[-1])) for v in (kernel, stride)]
     if any(n != 1 for v in others for n in v):
         raise NotEvaluated("it pools over channels or images")
     data = to_first(x, first)
-    border = pads(call, data.shape[2:], *sides, (1,) * len(sides[0]))
-    return to_last(_pooled(data, *sides, border, call.op.type_name.startswith("Avg")), first)
+    border = pads(call, data.shape[2:], size, step, (1,) * len(size))
+    return to_last(_pooled(data, size, step, border, call.op.type_name.startswith("Avg")), first)
 
 
 @evaluates("tf.MaxPool", "tf.AvgPool", "tf.MaxPool3D", "tf.AvgPool3D")

@@ -25,7 +25,8 @@ def _fake(call: Call, x: Array, low: Array, high: Array) -> Array:
 @evaluates("tf.FakeQuantWithMinMaxArgs")
 def by_arguments(call: Call, x: Array) -> Array:
     """The range is in the file."""
-    return _fake(call, x, F(call.number("min", -6.0)), F(call.number("max", 6.0)))
+    low, high = np.asarray([call.number("min", -6.0), call.number("max", 6.0)], F)
+    return _fake(call, x, low, high)
 
 
 @evaluates("tf.FakeQuantWithMinMaxVars", "tf.FakeQuantWithMinMaxVarsPerChannel")

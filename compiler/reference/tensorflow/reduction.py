@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from regraft.reference.registry import Array, Call, evaluates
 from regraft.reference.tensorflow.common import axes_of, widened
 
 
-def _reducer(name: str, function: Callable[..., Array]) -> None:
+def _reducer(name: str, function: Callable[..., Any]) -> None:
     @evaluates(f"tf.{name}")
     def reduction(call: Call, x: Array, axes: Array) -> Array:
         found = function(widened(x), axis=axes_of(x, axes), keepdims=call.flag("keep_dims", False))
@@ -29,11 +30,18 @@ def _length(x: Array, **how: object) -> Array:
     return np.sqrt(np.sum(np.square(np.abs(x)), **how))  # type: ignore[call-overload,no-any-return]
 
 
-for _name, _function in {"Sum": np.sum, "Mean": _mean, "Prod": np.prod, "Max": np.max, "Min": np.min}.items():
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "Sum": np.sum,
+    "Mean": _mean,
+    "Prod": np.prod,
+    "Max": np.max,
+    "Min": np.min,
+    "All": np.all,
+    "Any": np.any,
+    "EuclideanNorm": _length,
+}
+for _name, _function in _FUNCTIONS.items():
     _reducer(_name, _function)
-_reducer("All", np.all)
-_reducer("Any", np.any)
-_reducer("EuclideanNorm", _length)
 
 
 @evaluates("tf.ArgMax", "tf.ArgMin")

@@ -36,7 +36,7 @@ class Axis:
             found = half_away(index * self.scale)
         else:
             found = np.floor(index * self.scale)
-        return np.clip(found.astype(np.int64), 0, self.size - 1)
+        return np.asarray(np.clip(found.astype(np.int64), 0, self.size - 1))
 
 
 def _axes(call: Call, x: Array, size: Array) -> tuple[Axis, Axis]:
@@ -66,10 +66,10 @@ def bilinear(call: Call, x: Array, size: Array) -> Array:
 
     def across(rows: Array) -> Array:
         a, b = wide[:, rows][:, :, left], wide[:, rows][:, :, right]
-        return a + (b - a) * z
+        return np.asarray(a + (b - a) * z)
 
     upper, lower = across(top), across(bottom)
-    return upper + (lower - upper) * y
+    return np.asarray(upper + (lower - upper) * y)
 
 
 @evaluates("tf.ResizeBicubic")
@@ -85,7 +85,7 @@ def _gathered(x: Array, axis: Axis) -> Array:
     index, weights = _cubic(axis)
     spread = (-1, *(1,) * (x.ndim - 1))
     parts = [x[index[k]] * weights[k].reshape(spread) for k in range(4)]
-    return ((parts[0] + parts[1]) + parts[2]) + parts[3]
+    return np.asarray(((parts[0] + parts[1]) + parts[2]) + parts[3])
 
 
 def _cubic(axis: Axis) -> tuple[Array, Array]:
@@ -109,7 +109,7 @@ def _cubic(axis: Axis) -> tuple[Array, Array]:
 def area(call: Call, x: Array, size: Array) -> Array:
     """The mean over what each result covers; past the end the last pixel counts."""
     rows, columns = (_cover(axis) for axis in _axes(call, x, size))
-    return np.einsum("yi,nijc,xj->nyxc", rows, x.astype(np.float64), columns, optimize=True).astype(F)
+    return np.asarray(np.einsum("yi,nijc,xj->nyxc", rows, x.astype(np.float64), columns, optimize=True).astype(F))
 
 
 def _cover(axis: Axis) -> Array:

@@ -86,7 +86,9 @@ def dilation(call: Call, x: Array, kernel: Array) -> Array:
     sides = kernel.shape[:2]
     border = pads(call, data.shape[2:], sides, stride, rates)
     view = windows(pad(data, border, -np.inf), sides, stride, rates)
-    return np.moveaxis((view + np.moveaxis(kernel, -1, 0)[:, None, None]).max((-1, -2)), 1, -1).astype(x.dtype)
+    return np.asarray(
+        np.moveaxis((view + np.moveaxis(kernel, -1, 0)[:, None, None]).max((-1, -2)), 1, -1).astype(x.dtype)
+    )
 
 
 @evaluates("tf.CropAndResize")
@@ -127,4 +129,4 @@ def _between(x: Array, rows: Array, columns: Array) -> Array:
     y, z = (rows - top)[:, None, None], (columns - left)[:, None]
     upper = x[top][:, left] + (x[top][:, right] - x[top][:, left]) * z
     lower = x[bottom][:, left] + (x[bottom][:, right] - x[bottom][:, left]) * z
-    return upper + (lower - upper) * y
+    return np.asarray(upper + (lower - upper) * y)
