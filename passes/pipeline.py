@@ -49,6 +49,7 @@ OPTIMISATIONS: tuple[Pass, ...] = (
         "before fusions, which look for ops that no Transpose keeps apart",
         rewrites=layout.REWRITES,
     ),
+    Pass("hoist-transposes", layout.hoist_transposes, "after the layout, which leaves them in loops"),
     Pass(
         "remove-identities",
         tidy.remove_identities,

@@ -25,5 +25,7 @@ extern const KernelDescription kProposal;
 extern const KernelDescription kDetectionOutput;
 extern const KernelDescription kCorrelation;
 extern const KernelDescription kFlowWarp;
+extern const KernelDescription kCropAndResize;
+extern const KernelDescription kCropAndResizeNearest;
 
 }  // namespace regraft::kernels

@@ -34,6 +34,8 @@ const KernelDescription* const kAll[] = {
     &kDetectionOutput,
     &kCorrelation,
     &kFlowWarp,
+    &kCropAndResize,
+    &kCropAndResizeNearest,
 };
 
 // ONNX Runtime knows the op by its OrtCustomOp; what we know of it stands behind that.

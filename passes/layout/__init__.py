@@ -1,5 +1,6 @@
 """Where dimensions lie: Transposes are moved, met and cancelled."""
 
+from regraft.passes.layout.invariants import hoist_transposes
 from regraft.passes.layout.transposes import REWRITES, settle_layout
 
-__all__ = ["REWRITES", "settle_layout"]
+__all__ = ["REWRITES", "hoist_transposes", "settle_layout"]

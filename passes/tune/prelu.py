@@ -15,10 +15,10 @@ FEWEST_ELEMENTS = 4096
 def branchless_prelu(op: Op, rewriter: Rewriter) -> Value | None:
     """PRelu(x, a)   =>   LeakyRelu(x), Max(x, a * x), Min(x, a * x) or Max(x, 0) + a * Min(x, 0), for constant a
 
-        one slope for all: LeakyRelu       0 < a <= 1: Max       a >= 1: Min       else: the sum
+        one slope for all: LeakyRelu       a <= 1, but not 0: Max       a >= 1: Min       else: the sum
 
     Each is PRelu to the last bit: for x > 0 the larger (smaller) of x and a * x is x itself, for x < 0 it is a * x, and
-    the sum adds a zero to one of them.
+    the sum adds a zero to one of them. Only 0 times infinity is no number.
     """
     x, slope = op.inputs
     if x is None or slope is None or slope.array is None or x.dtype is not DType.F32:
@@ -31,7 +31,7 @@ def branchless_prelu(op: Op, rewriter: Rewriter) -> Value | None:
     sizes = x.static_shape
     if sizes is not None and np.prod(sizes) < FEWEST_ELEMENTS:
         return None
-    if ((slopes > 0) & (slopes <= 1)).all():
+    if ((slopes != 0) & (slopes <= 1)).all():
         return build.Max(x, build.Mul(x, slope))
     if (slopes >= 1).all():
         return build.Min(x, build.Mul(x, slope))

@@ -72,3 +72,17 @@ def test_area(align_corners: bool, channels: int) -> None:
             expected = tf.raw_ops.ResizeArea(images=x, size=[n_out, 3], align_corners=align_corners).numpy()
             (result,) = run_session(session, x, np.array([n_out, 3]))
             np.testing.assert_array_equal(result, expected, f"{n_in} -> {n_out}")
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest"])
+@pytest.mark.parametrize("size", [(5, 7), (1, 6), (14, 1), (24, 24)])
+def test_crop_and_resize(method: str, size: tuple[int, int]) -> None:
+    x = random_floats(3, 17, 23, 5)
+    boxes = np.random.default_rng(1).uniform(-0.3, 1.3, (200, 4)).astype(np.float32)
+    boxes[:2] = [[0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5]]
+    owners = np.arange(200, dtype=np.int32) % 3
+    arguments = {"image": x, "boxes": boxes, "box_ind": owners, "crop_size": size, "extrapolation_value": -3.5}
+    expected = tf.raw_ops.CropAndResize(**arguments, method=method).numpy()
+    name = "CropAndResize" if method == "bilinear" else "CropAndResizeNearest"
+    (result,) = run_kernel(name, x, boxes, owners, np.array(size), extrapolation_value=-3.5)
+    np.testing.assert_array_equal(result, expected)

@@ -16,7 +16,8 @@ EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 3e38, -3e38
 SLOPES: dict[str, tuple[npt.NDArray[np.float32], dict[str, int]]] = {
     "between 0 and 1": (np.linspace(0.01, 1, 8), {"Mul": 1, "Max": 1}),
     "from 1": (np.linspace(1, 4, 8), {"Mul": 1, "Min": 1}),
-    "of both signs": (numbers(8), {"Max": 1, "Min": 1, "Mul": 1, "Add": 1}),
+    "of both signs": (np.linspace(-3, 1, 8), {"Mul": 1, "Max": 1}),
+    "on both sides of 1": (np.linspace(-3, 3, 8), {"Max": 1, "Min": 1, "Mul": 1, "Add": 1}),
     "with a zero": (np.linspace(0, 1, 8), {"Max": 1, "Min": 1, "Mul": 1, "Add": 1}),
     "all the same": (np.full(8, 0.25), {"LeakyRelu": 1}),
 }
