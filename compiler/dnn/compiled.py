@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from regraft.api import Model, compile_with
+from regraft.api import compile_with
 from regraft.dnn.source import Array, LayerInfo, Runner, Shapes, Times, fitted
 from regraft.errors import Diagnostic, RunError, UsageError
 from regraft.ir import Graph, Op, Shape, Value
+from regraft.model import Model
 from regraft.options import CompileOptions
 from regraft.profiling import from_trace
 from regraft.sources import layers_by_name, read_source
@@ -35,9 +36,9 @@ class CompiledSource:
         self._path, self._weights, self._folder = path, weights, folder
         self._options = CompileOptions()
         self._graph = read_source(path, weights, self._options).graph
-        own = layers_by_name(self._graph)
-        self._own_names = dict(zip(_shown_names(own), own, strict=True))
-        self._ops = {name: own[self._own_names[name]] for name in self._own_names}
+        ops = layers_by_name(self._graph)
+        self._own_names = dict(zip(_shown_names(ops), ops, strict=True))
+        self._ops = {name: ops[own] for name, own in self._own_names.items()}
         self._channels_last = any(op.dialect == "tf" for op in self._graph)
         by_value = {v: (name, i) for name, op in self._ops.items() for i, v in enumerate(op.outputs)}
         by_value |= {op.output: ("", i) for i, op in enumerate(self._graph.inputs)}
@@ -45,9 +46,9 @@ class CompiledSource:
         self.inputs: dict[str, Shape | None] = {
             _plain(op.name): self._outer_shape(op.output) for op in self._graph.inputs
         }
-        ends = [op.inputs[0] for op in self._graph.outputs]
-        self.outputs = tuple(dict.fromkeys(by_value[v][0] for v in ends if by_value[v][0]))
-        self.aliases = {own_name: name for name, own_name in self._own_names.items() if own_name != name}
+        ends = [by_value[v][0] for op in self._graph.outputs for v in op.inputs if v is not None]
+        self.outputs = tuple(dict.fromkeys(name for name in ends if name))
+        self.aliases: Mapping[str, str] = {own: name for name, own in self._own_names.items() if own != name}
         self._values = self._graph.values_by_name()
         self._pins: dict[str, tuple[str, Value]] = {}
         for name, info in self.layers.items():

@@ -108,6 +108,19 @@ def _pooling(info: LayerInfo, takes: Sizes, gives: Sizes) -> int:
     return prod(gives[0]) * (window if _takes_maximum(attrs) else window + 1)
 
 
+def _onnx_pooling(more: int) -> Count:
+    return lambda info, takes, gives: prod(gives[0]) * (prod((info.attrs or {}).get("kernel_shape", ())) + more)
+
+
+def _broadcast(info: LayerInfo, takes: Sizes, gives: Sizes) -> int:
+    return (len(takes) + len(info.blob_shapes)) * prod(gives[0])
+
+
+def _conv2d(info: LayerInfo, takes: Sizes, gives: Sizes) -> int:
+    """TensorFlow's weights are height x width x channels x filters."""
+    return prod(gives[0]) * (2 * prod(info.blob_shapes[0][:3]) + 1) if info.blob_shapes else 0
+
+
 def _takes_maximum(attrs: Mapping[str, Any]) -> bool:
     return attrs.get("pool", "MAX") in ("MAX", 0)
 
@@ -131,7 +144,7 @@ def _eltwise(info: LayerInfo, takes: Sizes, gives: Sizes) -> int:
 def _lrn(info: LayerInfo, takes: Sizes, gives: Sizes) -> int:
     """Sums over a window that slides along the channels, or a filter of `local_size` squared."""
     attrs: Mapping[str, Any] = info.attrs or {}
-    size = int(attrs.get("local_size", 5))
+    size = int(attrs.get("local_size", attrs.get("size", 5)))
     if attrs.get("norm_region", "ACROSS_CHANNELS") not in ("ACROSS_CHANNELS", 0):
         return prod(takes[0]) * (2 * size * size + 2)
     batch, channels, *sides = takes[0]
@@ -179,5 +192,11 @@ _COUNTS: dict[str, Count] = {
     "MVN": _mvn,
     "PriorBox": _prior_box,
     "Reorg": _per_input(21),
+    **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Tanh", "Abs"), _per_output(1)),
+    "MaxPool": _onnx_pooling(0),
+    "AveragePool": _onnx_pooling(1),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum"), _broadcast),
+    "Conv2D": _conv2d,
+    "DepthwiseConv2dNative": _conv2d,
 }
-"""By type of layer, OpenCV's count of operations."""
+"""By type of layer, OpenCV's count of operations: Caffe's, then those that only ONNX or TensorFlow have."""

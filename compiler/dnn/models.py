@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +29,8 @@ class Model:
 
     def __init__(self, model: File | Net, config: File | None = None) -> None:
         self._net = model if isinstance(model, Net) else readNet(model, config)
-        self._params = Image2BlobParams(size=_declared_size(self._net))
+        self._params = Image2BlobParams()
+        self._size = _declared_size(self._net)
         self._outputs = self._net.getUnconnectedOutLayersNames()
 
     def setInputParams(
@@ -44,7 +46,7 @@ class Model:
 
     def setInputSize(self, size: Any, height: int | None = None) -> Self:
         """The size (width, height) of the network's input, as a pair or as two numbers."""
-        self._params.size = () if size is None else tuple(size) if height is None else (size, height)
+        self._size = () if size is None else tuple(size) if height is None else (size, height)
         return self
 
     def setInputMean(self, mean: Scalar) -> Self:
@@ -54,7 +56,7 @@ class Model:
 
     def setInputScale(self, scale: Scalar) -> Self:
         """The factor of all channels, or those of each."""
-        factors = np.ravel(scale)
+        factors: Array = np.ravel(np.asarray(1.0 if scale is None else scale, np.float64))
         self._params.scalefactor = float(factors[0]) if not factors[1:].any() else factors.tolist()
         return self
 
@@ -93,11 +95,11 @@ class Model:
         Raises:
             UsageError: the size of the input is not known.
         """
-        if not any(self._params.size):
+        if not any(self._size):
             raise _refused("the size of the network's input is not known", "setInputSize((width, height))")
-        self._net.setInput(blobFromImageWithParams(frame, self._params))
+        self._net.setInput(blobFromImageWithParams(frame, replace(self._params, size=self._size)))
         if self._takes_image_info():
-            width, height = self._params.size
+            width, height = self._size
             self._net.setInput(np.array([[height, width, _IMAGE_SCALE]], np.float32), _IMAGE_INFO)
         found: tuple[Array, ...] = self._net.forward(self._outputs)
         return found
@@ -197,14 +199,14 @@ class DetectionModel(Model):
             return (), (), ()
         height, width = frame.shape[:2]
         if self._takes_image_info():
-            width, height = self._params.size
+            width, height = self._size
         return rows[:, 1].astype(np.int32), rows[:, 2].copy(), _boxes(rows[:, 3:], width, height)
 
 
 def _boxes(corners: Array, width: int, height: int) -> npt.NDArray[np.int32]:
     """Boxes inside the picture, of corners in pixels; in parts of the whole where that makes them 2 pixels or less."""
     pixels = np.trunc(corners)
-    small = (pixels[:, 2:] - pixels[:, :2] + 1 <= 2).any(axis=1)
+    small: Array = np.any(pixels[:, 2:] - pixels[:, :2] + 1 <= 2, axis=1)
     whole = np.array([width, height, width, height], np.float32)
     left, top, right, bottom = np.where(small[:, None], np.trunc(corners * whole), pixels).astype(np.int64).T
     x, y = left.clip(0, width - 1), top.clip(0, height - 1)

@@ -22,6 +22,10 @@ _OUTPUT = "onnx_node_output_0!"
 """What OpenCV puts before the first output of a node without a name."""
 
 
+_COUNTED = ("kernel_shape", "size")
+"""The attributes that costs depend on."""
+
+
 class OnnxSource:
     """An ONNX file; layers are its nodes, named as in OpenCV."""
 
@@ -40,7 +44,8 @@ class OnnxSource:
         self._changed = False
         self.inputs: dict[str, Shape | None] = {i.name: _shape(i) for i in graph.input if i.name not in self._weights}
         self.layers = _layers(graph, {name: tuple(i.dims) for name, i in self._weights.items()})
-        self.aliases = {name.removeprefix(_NODE): name for name in self.layers if name.startswith(_NODE)}
+        nodes = [name for name in self.layers if name.startswith(_NODE)]
+        self.aliases: Mapping[str, str] = {name.removeprefix(_NODE): name for name in nodes}
         self._tensors = {pin: v for i in self.layers.values() for pin, v in zip(i.pins, i.outputs, strict=True)}
         self._made = set(self._tensors.values())
         self.outputs = tuple(o.name for o in graph.output)
@@ -149,7 +154,8 @@ def _layers(graph: Any, weights: Mapping[str, tuple[int, ...]]) -> dict[str, Lay
         name = _NODE + node.name if node.name else _OUTPUT + outputs[0]
         inputs = tuple(made.get(i, ("", 0)) for i in node.input if i and i not in weights)
         blobs = tuple(weights[i] for i in node.input if i in weights)
-        layers[name] = LayerInfo(name, node.op_type, inputs, outputs, blobs)
+        attrs = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute if a.name in _COUNTED}
+        layers[name] = LayerInfo(name, node.op_type, inputs, outputs, blobs, attrs)
         made.update({output: (name, index) for index, output in enumerate(outputs)})
     for output in graph.output:  # OpenCV adds a layer for each
         if output.name in made:

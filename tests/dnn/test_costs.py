@@ -146,3 +146,20 @@ def test_profiles_have_opencvs_form(cv2: Any, models_dir: Path) -> None:
         ticks, timings = net.getPerfProfile()
         found.append((type(ticks), timings.shape, timings.dtype, bool(ticks > 0)))
     assert found[0] == found[1]
+
+
+@pytest.mark.judge
+@pytest.mark.models
+@pytest.mark.parametrize("name", ["mtcnn_det1", "cifar10_quick"])
+def test_onnx_nodes(cv2: Any, models_dir: Path, tmp_path: Path, name: str) -> None:
+    import regraft
+
+    folder = models_dir / name
+    model = regraft.compile(folder / "deploy.prototxt", folder / "weights.caffemodel", portable=True)
+    file = str(model.save(tmp_path / "net.onnx"))
+    theirs, ours = cv2.dnn.readNetFromONNX(file), dnn.readNetFromONNX(file)
+    shapes = [array.shape for array in read_case(folder).inputs.values()]
+    for layer in ours.getLayerNames():
+        index = theirs.getLayerId(layer)
+        assert ours.getFLOPS(ours.getLayerId(layer), shapes) == theirs.getFLOPS(index, shapes), layer
+    assert ours.getFLOPS(shapes) == theirs.getFLOPS(shapes)

@@ -55,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "verification": {"errors", "ir", "passes"},
     "inspection": {"api", "costs", "emit", "frontends", "profiling", "report_page", "sources", *TOOLBOX},
     "demo": {"api", "images", *TOOLBOX},
-    "dnn": {"api", "custom_ops", "images", "loading", "profiling", "sources", *TOOLBOX},
+    "dnn": {"api", "custom_ops", "images", "loading", "model", "profiling", "sources", *TOOLBOX},
     "reference": {"ir"},
     "judges": {"errors", "runtime"},
     "diff": {"api", "emit", "frontends", "images", "judges", "layers", "lowering", "model", "passes", "reference"}
