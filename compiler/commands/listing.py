@@ -65,7 +65,7 @@ def list_passes(args: argparse.Namespace) -> int:
         return 0
     width = max(len(line.name) for line in lines)
     for line in lines:
-        print(f"{line.stage:10}  {line.name:{width}}  {line.reason}".rstrip())
+        print(f"{line.stage:12}  {line.name:{width}}  {line.reason}".rstrip())
         if args.rewrites:
             print("".join(f"{'':14}{name}\n" for name in line.rewrites), end="")
     return 0

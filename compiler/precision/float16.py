@@ -69,7 +69,7 @@ class Float16:
         stay = self._staying(graph, context)
         stay |= {op: reason for op, reason in self._by_range(graph, context).items() if op not in stay}
         for op, reason in stay.items():
-            if converts(op, takes) or op.dialect != "onnx":
+            if converts(op, takes) or op.dialect != "onnx" or subgraphs(op):
                 self.reasons.setdefault(reason, []).append(_called(op))
         return to_float16(graph, stay, takes, borders=self._borders)
 
@@ -106,7 +106,7 @@ class Float16:
     def _largest(self, graph: Graph, context: RuleContext) -> dict[Value, float]:
         """The largest number, without its sign, that each float32 value takes on the samples."""
         watched = [v for op in graph.topological() if op.dialect == "onnx" for v in op.outputs if v.dtype is DType.F32]
-        watched = [v for v in watched if not subgraphs(v.op)]
+        watched = [v for v in watched if v.type is not None and not v.type.sequence and not subgraphs(v.op)]
         probes = [graph.add_output(f"largest/{i}", _largest_of(value)) for i, value in enumerate(watched)]
         found = dict.fromkeys(watched, 0.0)
         try:

@@ -116,7 +116,8 @@ def check_sizes(graph: Graph, context: RuleContext) -> int:
         changes += 1
     for op in graph.inputs:
         if op.output.static_shape is None:
-            cure = f"--input-shape {op.name}=1,3,224,224"
+            sizes = [str(dim) if isinstance(dim, int) else "224" for dim in op.output.shape or (1, 3, 224, 224)]
+            cure = f"--input-shape {op.name}={','.join(sizes)}"
             message = f"OpenCV's importer wants sizes that are numbers: {op.name} is {op.output.type}"
             raise UsageError(Diagnostic("no-size", message, cures=(cure,)))
     return changes
