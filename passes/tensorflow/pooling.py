@@ -50,6 +50,8 @@ def _pool(
         message = f"{sizes} with SAME padding needs to know the image's size"
         raise node.refuse(message, field="padding", cure="give the graph's input shapes")
     known = dtype_of_value(node, x) in KERNELS[kind]
+    if not known and kind == "AveragePool":
+        raise node.refuse("ONNX Runtime averages float32 and float16 only", cure="use float32 in this part")
     carrier = dtype_of_value(node, x) if known else float_carrier(node, x)
     attrs = {"kernel_shape": kernel, "strides": sliding.strides, **pads}
     pooled = via(build, carrier, lambda v: build.many(f"onnx.{kind}", v, **attrs)[0], moved)

@@ -63,7 +63,7 @@ REFUSED: dict[tuple[str, str], str] = {
         "it holds a program of XLA, JAX's or the TPU's",
         "export the model as TensorFlow ops: jax2tf.convert(..., native_serialization=False), or the graph before"
         " tf.function(jit_compile=True) or the TPU rewrite",
-    ): "XlaCallModule XlaLaunch XlaConv XlaConvV2 XlaDot XlaDotV2 TPUPartitionedCall TPUOrdinalSelector",
+    ): "XlaCallModule XlaLaunch TPUPartitionedCall TPUOrdinalSelector",
     (
         "it holds an engine of TensorRT",
         "compile the graph from before TensorRT's conversion",

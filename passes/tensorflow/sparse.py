@@ -9,12 +9,14 @@ from regraft.passes.rules import rule
 from regraft.passes.tensorflow.common import (
     INT64_MAX,
     cast,
+    computed_in,
     dtype_of_value,
     need_opset,
     reduce,
     scalar,
     to_int64,
     vector,
+    via,
     zero,
 )
 from regraft.passes.tensorflow.node import TensorFlowNode
@@ -84,7 +86,9 @@ def sparse_dense_matmul(
     """A sparse matrix times a dense one, either of them transposed. Source: sparse_tensor_dense_matmul_op.cc."""
     need_opset(build, "ScatterND", 16)
     start = build.Expand(zero(build, values), to_int64(build, shape))
-    matrix = build.ScatterND(start, to_int64(build, indices), values, reduction="add")
+    places = to_int64(build, indices)
+    dtype = computed_in(node, "Scatter", dtype_of_value(node, values), modular=True)
+    matrix = via(build, dtype, lambda s, v: build.ScatterND(s, places, v, reduction="add"), start, values)
     left = build.Transpose(matrix, perm=(1, 0)) if node.flag("adjoint_a", False) else matrix
     right = build.Transpose(dense, perm=(1, 0)) if node.flag("adjoint_b", False) else dense
     return build.MatMul(left, right)

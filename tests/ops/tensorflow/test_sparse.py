@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from cases import Case, case, loosened
-from harness import Feed, check, numbers, one_op
+from harness import Feed, check, from_tensorflow, judge, numbers, one_op
 
 INDICES = np.array([[0, 1], [0, 3], [2, 0], [3, 1]], np.int64)
 CASES: list[Case] = [
@@ -89,3 +90,12 @@ def test_as_numpy(tmp_path: Path) -> None:
     matrix = np.zeros((4, 4), np.float32)
     matrix[tuple(INDICES.T)] = numbers(4)
     check(one_op("SparseTensorDenseMatMul", INDICES, Feed(numbers(4)), shape, Feed(dense)), matrix @ dense, tmp_path)
+
+
+@pytest.mark.judge
+def test_sparse_product_in_half_precision(tmp_path: Path) -> None:
+    def build(tf: Any, values: Any, dense: Any) -> Any:
+        sparse = tf.SparseTensor([[0, 1], [2, 0]], values, [3, 2])
+        return tf.sparse.sparse_dense_matmul(sparse, dense)
+
+    judge(from_tensorflow(build, numbers(2, dtype=np.float16), numbers(2, 4, dtype=np.float16)), tmp_path, rtol=2e-3)
