@@ -57,6 +57,7 @@ from regraft.passes.tensorflow import (
     tables,
     transcendental,
     variables,
+    xla,
 )
 from regraft.passes.tensorflow.node import TensorFlowNode
 
@@ -118,4 +119,5 @@ __all__ = [
     "tables",
     "transcendental",
     "variables",
+    "xla",
 ]
