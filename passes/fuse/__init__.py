@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from regraft.ir import Graph
-from regraft.passes.fuse import activation, conv1d, linear, windows
+from regraft.passes.fuse import activation, conv1d, dropout, linear, windows
 from regraft.passes.fuse.recurrent import recurrent_layer
 from regraft.passes.rewrite import RewriteSet
 from regraft.passes.rules import RuleContext
@@ -19,6 +19,8 @@ _RULES = RewriteSet(
         *windows.fold_pad,
         *windows.fuse_global_pool,
         *recurrent_layer,
+        *dropout.dropout_that_keeps_all,
+        *dropout.selection_that_keeps_all,
     ]
 )
 REWRITES = _RULES.names

@@ -46,6 +46,8 @@ def while_loop(node: TensorFlowNode, build: Builder, *values: Value) -> list[Val
         return list(initial)
     lowered, types = _settled(node, body, initial, captures)
     again = lowered_graph(node, cond, types, captures)
+    for graph in (lowered, again):
+        _drop_identities(graph)
     singles = single_elements(build, lowered, again, initial)
     scans = scan_outputs(lowered, again, initial, captures)
     scans = {i: each for i, each in scans.items() if each.alike or not _joins(node.op.outputs[i])}
@@ -68,6 +70,13 @@ def while_loop(node: TensorFlowNode, build: Builder, *values: Value) -> list[Val
         if index in singles:
             results[index] = unstacked(build, build.Unsqueeze(value, [0]))
     return [results[i] for i in range(len(initial))]
+
+
+def _drop_identities(graph: Graph) -> None:
+    """Let everything read what Identities only hand on: lists are followed by the ops that read them."""
+    for op in graph.ops:
+        if op.kind == "onnx.Identity" and op.inputs[0] is not None:
+            graph.replace(op, [op.inputs[0]])
 
 
 def _joins(items: Value) -> bool:

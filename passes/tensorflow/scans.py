@@ -163,6 +163,7 @@ def _limits(cond: Graph, counters: Collection[int], captures: Mapping[int, Value
 
 def _size(items: Value) -> Value | None:
     """The number of elements that a new list was made with; None for other values."""
+    items = plain(items)
     if FRESH not in items.op.provenance or items.op.kind != "onnx.SplitToSequence":
         return None
     zeros = items.op.inputs[0]

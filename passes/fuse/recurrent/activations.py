@@ -58,7 +58,7 @@ def gate(reader: AffineReader, value: Value) -> tuple[Activation, Affine] | None
 
 
 def _clipped(reader: AffineReader, op: Op) -> tuple[Activation, Value] | None:
-    """Clip(x, 0, n) / n, which is the HardSigmoid of alpha 1 / n and beta 0."""
+    """clip(x, 0, n) / n, which is the HardSigmoid of alpha 1 / n and beta 0."""
     factor: Numbers | None = np.asarray(1.0)
     clip: Value | None = op.outputs[0]
     if op.kind == "onnx.Mul":
@@ -68,12 +68,35 @@ def _clipped(reader: AffineReader, op: Op) -> tuple[Activation, Value] | None:
     elif op.kind == "onnx.Div":
         clip, divisor = op.inputs[0], reader.constant(op.inputs[1])
         factor = None if divisor is None or not divisor.all() else 1 / divisor
-    clip = None if clip is None else plain(clip)
-    if clip is None or factor is None or factor.ndim or clip.op.kind != "onnx.Clip" or len(clip.op.inputs) < 3:
+    bounds = None if clip is None else _bounds(reader, plain(clip).op)
+    if factor is None or factor.ndim or bounds is None or bounds[1] != 0:
         return None
-    x, low, high = clip.op.inputs[:3]
-    least, most = reader.constant(low), reader.constant(high)
-    if x is None or least is None or most is None or least.any() or most.ndim:
+    whole = np.float32(bounds[2]) * np.float32(factor) == 1
+    return (Activation("HardSigmoid", float(factor), 0.0), plain(bounds[0])) if whole else None
+
+
+def _bounds(reader: AffineReader, op: Op) -> tuple[Value, float, float] | None:
+    """What is clipped, and between which numbers: by Clip, or by Max and Min."""
+    if op.kind == "onnx.Clip" and len(op.inputs) == 3:
+        limits = [reader.constant(v) for v in op.inputs[1:]]
+        x = op.inputs[0]
+    else:
+        outer = _with_number(reader, op)
+        inner = None if outer is None else _with_number(reader, plain(outer[0]).op)
+        if outer is None or inner is None or {op.kind, plain(outer[0]).op.kind} != {"onnx.Max", "onnx.Min"}:
+            return None
+        x, limits = inner[0], [outer[1], inner[1]] if op.kind == "onnx.Max" else [inner[1], outer[1]]
+    if x is None or any(limit is None or limit.ndim for limit in limits):
         return None
-    whole = np.float32(most) * np.float32(factor) == 1
-    return (Activation("HardSigmoid", float(factor), 0.0), plain(x)) if whole else None
+    low, high = (float(limit) for limit in limits if limit is not None)
+    return (x, low, high) if low <= high else None
+
+
+def _with_number(reader: AffineReader, op: Op) -> tuple[Value, Numbers] | None:
+    """The input of an op of two that is no constant, and the other one."""
+    if len(op.inputs) == 2:
+        left, right = op.inputs
+        for x, number in ((left, reader.constant(right)), (right, reader.constant(left))):
+            if x is not None and number is not None:
+                return x, number
+    return None
