@@ -47,18 +47,36 @@ def conv_transpose(node: TensorFlowNode, build: Builder, sizes: Value, w: Value,
     Source: TensorFlow's conv_grad_input_ops.cc, conv_grad_shape_utils.cc.
     """
     rank = node.rank(w, "filter")
+    return _transposed(node, build, sizes, w, y, _groups_of_transposed(node, wanted_channels(node, sizes, rank), w))
+
+
+def _transposed(node: TensorFlowNode, build: Builder, sizes: Value, w: Value, y: Value, groups: int) -> Value:
+    rank = node.rank(w, "filter")
     moved = images.to_channels_first(node, build, y, rank)
     kernel = build.Transpose(w, perm=_filter_first(rank))
     sliding = images.window(node, (w.shape or ())[: rank - 2], rank)
     if any(sliding.reach(axis) is None for axis in range(rank - 2)):
         raise node.refuse(f"the sizes of its filter are unknown: {w.type}")
     wanted = _spatial_sizes(node, build, sizes, rank)
-    groups = _groups_of_transposed(node, wanted_channels(node, sizes, rank), w)
     if wanted.array is None:
         result = _cut_transposed(node, build, (moved, kernel), sliding, wanted, groups)
     else:
         result = _sized_transposed(node, build, (moved, kernel), sliding, [int(s) for s in wanted.array], groups)
     return images.from_channels_first(node, build, result, rank)
+
+
+@rule("tf.DepthwiseConv2dNativeBackpropInput")
+def depthwise_conv_transpose(node: TensorFlowNode, build: Builder, sizes: Value, w: Value, y: Value) -> Value:
+    """The gradient of a depthwise convolution: y (N, H, W, C * M) float, w (h, w, C, M); each channel for itself.
+
+    Source: TensorFlow's depthwise_conv_grad_op.cc.
+    """
+    shape = w.static_shape
+    if shape is None or len(shape) != 4:
+        raise node.refuse(f"its filter is {w.type}, and must have four known sizes")
+    height, width, channels, multiplier = shape
+    flat = build.Reshape(w, (height, width, 1, channels * multiplier))
+    return _transposed(node, build, sizes, flat, y, channels)
 
 
 @rule("tf.BiasAdd", "tf.BiasAddV1")

@@ -9,14 +9,14 @@ _SPARSE_SEGMENTS = "SparseSegmentMean SparseSegmentSqrtN SparseSegmentSum"
 RANKS: dict[str, tuple[int | None, ...]] = {
     f"tf.{name}": ranks
     for names, ranks in (
-        (f"{_IMAGES} MaxPoolV2 MaxPoolWithArgmax SpaceToDepth", (4,)),
+        (f"{_IMAGES} BatchNormWithGlobalNormalization MaxPoolV2 MaxPoolWithArgmax SpaceToDepth", (4,)),
         ("AvgPool3D ExtractVolumePatches MaxPool3D", (5,)),
         ("Conv2D DepthwiseConv2dNative", (4, 4)),
         ("Conv3D", (5, 5)),
-        ("Conv2DBackpropInput", (1, 4, 4)),
+        ("Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput", (1, 4, 4)),
         ("Conv3DBackpropInputV2", (1, 5, 5)),
         ("Dilation2D", (4, 3)),
-        ("ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor", (4, 1)),
+        ("ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate", (4, 1)),
         ("CropAndResize", (4, 2, 1, 1)),
         ("ImageProjectiveTransformV2 ImageProjectiveTransformV3", (4, 2, 1)),
         ("CombinedNonMaxSuppression", (4, 3)),

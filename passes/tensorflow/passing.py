@@ -12,6 +12,7 @@ from regraft.passes.tensorflow.node import TensorFlowNode
     "tf.Snapshot",
     "tf.StopGradient",
     "tf.PreventGradient",
+    "tf.GuaranteeConst",
     "tf.PlaceholderWithDefault",
     "tf.EnsureShape",
     "tf.CheckNumerics",
