@@ -89,6 +89,17 @@ def test_custom_ops_boxes_and_sums_of_squares_stay_float32(models_dir: Path) -> 
     assert {types.get(name, onnx.TensorProto.FLOAT) for name in node.input if name} == {onnx.TensorProto.FLOAT}
 
 
+def test_what_is_inside_loops_and_conditionals_stays_float32(models_dir: Path) -> None:
+    inputs, expected = recorded(models_dir, "mtcnn_tf")
+    names = {"inputs": list(inputs), "outputs": list(expected)}
+    model = compiled(models_dir, "mtcnn_tf", precision="fp16", **names, calibration=models_dir / "mtcnn_tf" / "io.npz")
+    kept = [op.partition(" ")[0] for op in model.report.precision["kept"]["has graphs inside"]]
+    assert set(kept) == {"Loop", "If"}
+    found = model.session().run(inputs)
+    assert found["prob:0"].shape == expected["prob:0"].shape
+    assert np.abs(found["prob:0"] - expected["prob:0"]).max() < 5e-3
+
+
 def test_what_is_kept_by_name_and_type(models_dir: Path) -> None:
     model = compiled(models_dir, "nsfw", precision="fp16", keep_fp32=["conv_1", "Softmax"])
     assert model.report.precision["kept"]["asked for"] == ["Conv conv_1", "Relu relu_1", "Softmax prob"]

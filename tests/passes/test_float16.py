@@ -108,6 +108,14 @@ def test_sizes_are_computed_in_float32() -> None:
     assert resize.inputs[2] is not None and resize.inputs[2].dtype is DType.F32
 
 
+def test_open_sizes_are_said_to_be_unmeasured(tmp_path: Path) -> None:
+    model = scaled(tmp_path, 2, 0.5, input_shapes={"data": (1, 3, "H", "W")})
+    assert "the accuracy is not measured, for sizes are open: --calibration inputs.npz" in model.report.warnings
+    assert "outputs" not in model.report.precision
+    found = model.session().run({"data": np.ones((1, 3, 4, 8), np.float32)})["prob"]
+    np.testing.assert_allclose(found, np.full((1, 3, 2, 4), 1 / (1 + np.exp(-1))), atol=1e-3)
+
+
 def test_unknown_names_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no layer or op is called 'bigg'(.|\n)*did you mean big"):
         scaled(tmp_path, 2, 0.5, keep_fp32=["bigg"])
