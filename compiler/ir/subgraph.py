@@ -14,7 +14,11 @@ from regraft.ir.types import TensorType
 
 def subgraphs(op: Op) -> dict[str, Graph]:
     """The attributes of `op` that are graphs."""
-    return {name: value for name, value in op.attrs.items() if isinstance(value, Graph)}
+    found = {}
+    for name, value in op.attrs.items():
+        if isinstance(value, Graph):
+            found[name] = value
+    return found
 
 
 def walk(graph: Graph) -> Iterator[Graph]:

@@ -49,8 +49,9 @@ def _of_the_batch(
         factor = build.Mul(inverse, build.Reshape(scale, column))
         y = build.Add(build.Mul(centred, factor), build.Reshape(offset, column))
     result = images.from_channels_first(node, build, y if x.dtype is None else cast(build, y, x.dtype), rank)
-    if node.outputs == 1:
-        return [result]
+    unused = build.constant(np.zeros(0, np.float32))
+    if not any(output.uses for output in node.op.outputs[1:]):
+        return [result, *[unused] * (node.outputs - 1)]
     flat_mean, flat_variance = build.Squeeze(mean, axes), build.Squeeze(variance, axes)
     count = build.Cast(build.Div(build.Size(x), size_of(build, x, 1)), to=DType.F32)
     one = build.scalar(1, flat_variance)
@@ -60,7 +61,6 @@ def _of_the_batch(
         _mixed(build, old_mean, flat_mean, momentum),
         _mixed(build, old_variance, unbiased, momentum),
     ]
-    unused = build.constant(np.zeros(0, np.float32))
     return [result, *running, flat_mean, flat_variance, unused][: node.outputs]
 
 

@@ -43,23 +43,32 @@ def mask(crc: int) -> int:
 def _feed(register: int, data: memoryview) -> int:
     if len(data) < _SMALL:
         return _feed_bytes(register, data)
-    head = len(data) % (4 * _ROW)
-    state = np.zeros(_ROW, np.uint32)
-    if head:
-        padded = bytes(4 * _ROW - head) + bytes(data[:head])  # zeros in front change nothing: the state is zero
-        state ^= np.frombuffer(padded, "<u4")
-    low, high = _tables(4 * _ROW)
-    for row in np.frombuffer(data[head:], "<u4").reshape(-1, _ROW):
-        state = low.take(state & 0xFFFF) ^ high.take(state >> 16) ^ row
-    folded = _advance(_fold_row(state), 4)
-    return folded ^ _advance(register, len(data))
+    head = (len(data) - 4) % (4 * _ROW) + 4
+    rows = np.frombuffer(data[head:], "<u4").reshape(-1, _ROW)
+    state = _folded(_words(register, bytes(data[:head]), _ROW if len(rows) else 1), _ROW)
+    if len(rows):
+        low, high = _tables(4 * _ROW)
+        for row in rows:
+            state = low.take(state & 0xFFFF) ^ high.take(state >> 16) ^ row
+    return int(_apply(4, _folded(state, 1))[0])
 
 
-def _fold_row(state: Words) -> int:
-    while state.size > 1:
+def _words(register: int, head: bytes, least: int) -> Words:
+    """A power of two of words, `least` or more, with `head` last: zeros in front change nothing from zero on.
+
+    A register before a message acts as if it were joined, by exclusive or, to the message's first four bytes.
+    """
+    first = int.from_bytes(head[:4], "little") ^ register
+    count = max(least, 1 << ((len(head) + 3) // 4 - 1).bit_length())
+    return np.frombuffer(bytes(4 * count - len(head)) + first.to_bytes(4, "little") + head[4:], "<u4")
+
+
+def _folded(state: Words, size: int) -> Words:
+    """At most `size` words from which the same register comes."""
+    while state.size > size:
         half = state.size // 2
         state = _apply(4 * half, state[:half]) ^ state[half:]
-    return int(state[0])
+    return state
 
 
 def _feed_bytes(register: int, data: Iterable[int]) -> int:
@@ -77,16 +86,6 @@ def _byte_table() -> tuple[int, ...]:
         return value
 
     return tuple(map(entry, range(256)))
-
-
-def _advance(register: int, count: int) -> int:
-    """The register after `count` zero bytes."""
-    power = 1
-    while power <= count:
-        if count & power:
-            register = int(_apply(power, np.array([register], np.uint32))[0])
-        power *= 2
-    return register
 
 
 def _apply(count: int, vectors: Words) -> Words:
