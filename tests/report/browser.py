@@ -116,6 +116,12 @@ class Browser:
         parameters = {"features": [{"name": feature, "value": value}]}
         self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": parameters})
 
+    def resize(self, width: int = 0, height: int = 0) -> None:
+        """Give the page another size; without numbers that of the window again."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        named = {"cmd": "Emulation.setDeviceMetricsOverride", "params": size}
+        self._ask("POST", "/goog/cdp/execute", named)
+
     def pdf(self) -> bytes:
         """The page as it prints."""
         return base64.b64decode(self._ask("POST", "/print", {}))

@@ -197,3 +197,18 @@ def test_it_prints_all_views(browser: Browser, small: Path) -> None:
         == 8
     )
     assert browser.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_is_cut_off_at_any_width(browser: Browser, small: Path, width: int) -> None:
+    browser.resize(width, 800)
+    try:
+        browser.open(small)
+        for tab in ("graph", "layers", "passes", "notes"):
+            browser.run(f"document.getElementById('tab-{tab}').click()")
+            assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), tab
+            outside = "return [...document.querySelectorAll('header *, [role=tab], .zoom button')].filter((e) => "
+            outside += "e.offsetParent && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML)"
+            assert browser.run(outside) == [], tab
+    finally:
+        browser.resize()
