@@ -172,7 +172,7 @@ def _grid(layer: CaffeLayer, x: Value, image: Value | None) -> Grid:
 
 def _open_grid(layer: CaffeLayer, build: Builder, x: Value, image: Value | None) -> OpenGrid:
     given, steps = _image_size(layer), _pair(layer, "step_h", "step_w", "step")
-    pixels = build.value([int(n) for n in given]) if given else sizes(build, _image(layer, image), 2, 4)
+    pixels = build.constant([int(n) for n in given], DType.I64) if given else sizes(build, _image(layer, image), 2, 4)
     return OpenGrid(sizes(build, x, 2, 4), pixels, steps if all(steps) else None, layer.number("offset"))
 
 
