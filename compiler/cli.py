@@ -89,7 +89,7 @@ VERBS = (
         (
             "regraft diff graph.pb --against tensorflow",
             "regraft diff deploy.prototxt net.caffemodel --against opencv --html diff.html",
-            "regraft diff deploy.prototxt net.caffemodel --against reference",
+            "regraft diff deploy.prototxt net.caffemodel --against reference --images photos/ --html diff.html",
             "regraft diff graph.pb --against onnx other.onnx --arrays inputs.npz",
         ),
     ),

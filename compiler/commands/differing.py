@@ -9,8 +9,7 @@ from regraft.commands import flags
 from regraft.commands.output import Progress, write_text
 from regraft.commands.running import read_arrays
 from regraft.commands.values import bad, numbers, pair
-from regraft.diff import Inputs, diff
-from regraft.frontends import sniff
+from regraft.diff import Inputs, channel_order, diff
 from regraft.images import Preparation
 
 
@@ -42,7 +41,7 @@ def _inputs(args: argparse.Namespace, model: Path) -> Inputs:
     if not args.images and (args.image_size or args.channel_order):
         raise bad("--image-size and --channel-order go with --images", "--images photo.jpg")
     photo = Preparation(
-        args.channel_order or _channels(args, model) if args.images else "bgr",
+        args.channel_order or (channel_order(model, reversed_=args.reverse_input_channels) if args.images else "bgr"),
         flags.size(args.image_size),
         numbers(args.image_mean, "--image-mean"),
         numbers(args.image_scale, "--image-scale"),
@@ -50,12 +49,6 @@ def _inputs(args: argparse.Namespace, model: Path) -> Inputs:
     shapes = dict(_shape(text) for text in args.feed_shape)
     arrays = read_arrays(args.arrays) if args.arrays else {}
     return Inputs(arrays, tuple(args.images), photo, args.seed, shapes)
-
-
-def _channels(args: argparse.Namespace, model: Path) -> str:
-    """The order of the framework, or the other one where the options turn it round."""
-    orders = ("bgr", "rgb") if sniff(model).dialect == "caffe" else ("rgb", "bgr")
-    return orders[bool(args.reverse_input_channels)]
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.errors import Diagnostic, RunError, UsageError, listing
+from regraft.frontends import sniff
 from regraft.images import Preparation, picture_to_blob
 from regraft.runtime import TensorInfo
 
@@ -75,6 +76,12 @@ class Inputs:
             random = generator.random(sizes) if info.dtype.kind == "f" else generator.integers(0, high, sizes)
             feeds[info.name] = np.asarray(random).astype(info.dtype)
         return feeds
+
+
+def channel_order(model: Path, *, reversed_: bool) -> str:
+    """The order of a photo's channels: that of the framework, or the other where the options turn it round."""
+    orders = ("bgr", "rgb") if sniff(model).dialect == "caffe" else ("rgb", "bgr")
+    return orders[bool(reversed_)]
 
 
 def _picture_input(infos: Sequence[TensorInfo]) -> TensorInfo:
