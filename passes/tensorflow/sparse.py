@@ -28,7 +28,7 @@ def _size(build: Builder, x: Value, axis: int = 0) -> Value:
     return build.Slice(build.Shape(x), [axis], [axis + 1], [0])
 
 
-def _strides(build: Builder, sizes: Value) -> Value:
+def strides(build: Builder, sizes: Value) -> Value:
     """How far one step along each dimension goes in the flat tensor."""
     order = build.Range(np.asarray(0, np.int64), build.Squeeze(build.Shape(sizes), [0]), np.asarray(1, np.int64))
     inside = build.Less(build.Unsqueeze(order, [1]), build.Unsqueeze(order, [0]))
@@ -44,8 +44,8 @@ def sparse_reshape(node: TensorFlowNode, build: Builder, indices: Value, shape: 
     total = build.ReduceProd(shape, keepdims=1)
     product = build.ReduceProd(wanted, keepdims=1)
     sizes = build.Where(build.Less(wanted, [0]), build.Div(total, build.Max(build.Neg(product), [1])), wanted)
-    flat = build.ReduceSum(build.Mul(indices, _strides(build, shape)), [1], keepdims=1)
-    steps = _strides(build, sizes)
+    flat = build.ReduceSum(build.Mul(indices, strides(build, shape)), [1], keepdims=1)
+    steps = strides(build, sizes)
     return [build.Mod(build.Div(flat, steps), build.Max(sizes, [1])), sizes]
 
 
