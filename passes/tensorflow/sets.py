@@ -6,7 +6,7 @@ import numpy as np
 
 from regraft.ir import Builder, DType, Value
 from regraft.passes.rules import rule
-from regraft.passes.tensorflow.common import INT64_MAX, computed_in, dtype_of_value, reduce, via
+from regraft.passes.tensorflow.common import INT64_MAX, computed_in, dtype_of_value, need_opset, reduce, to_int64, via
 from regraft.passes.tensorflow.node import TensorFlowNode
 
 _ZERO = np.asarray(0, np.int64)
@@ -66,3 +66,36 @@ def set_operation(node: TensorFlowNode, build: Builder, a: Value, b: Value) -> l
 
 def _last(build: Builder, x: Value) -> Value:
     return build.Slice(build.Shape(x), [-1], [INT64_MAX], [0])
+
+
+@rule("tf.SetSize")
+def set_size(node: TensorFlowNode, build: Builder, indices: Value, values: Value, shape: Value) -> Value:
+    """How many different values each row of a sparse tensor has: int32 of its shape without the last dimension.
+
+    indices (n, rank) int64, values (n,) integers, shape (rank,). Source: set_kernels.cc.
+    """
+    dtype = dtype_of_value(node, values)
+    if not dtype.is_integer or dtype is DType.U64:
+        raise node.refuse(f"sets of {dtype.value}", field="T")
+    need_opset(build, "ScatterElements", 16)
+    leading = build.Slice(to_int64(build, shape), [0], [-1], [0])
+    row = _row_numbers(node, build, indices, leading)
+    pairs = build.Concat(row, build.Unsqueeze(to_int64(build, values), [1]), axis=1)
+    different = build.many("onnx.Unique", pairs, outputs=1, axis=0)[0]
+    found = build.Squeeze(build.Slice(different, [0], [1], [1]), [1])
+    empty = build.Expand(build.constant(_ZERO), build.ReduceProd(leading, keepdims=1))
+    ones = build.Expand(build.constant(np.asarray(1, np.int64)), build.Shape(found))
+    counts = build.ScatterElements(empty, found, ones, axis=0, reduction="add")
+    return build.Cast(build.Reshape(counts, leading, allowzero=1), to=DType.I32)
+
+
+def _row_numbers(node: TensorFlowNode, build: Builder, indices: Value, leading: Value) -> Value:
+    """The number (n, 1) of each element's row, all dimensions `leading` but the last counted through."""
+    columns = (indices.shape or ())[-1:]
+    if not columns or not isinstance(columns[0], int):
+        raise node.refuse("the rank of its set is unknown", cure="give the graph's input shapes")
+    row = build.Slice(indices, [0], [1], [1])
+    for axis in range(1, columns[0] - 1):
+        row = build.Mul(row, build.Slice(leading, [axis], [axis + 1], [0]))
+        row = build.Add(row, build.Slice(indices, [axis], [axis + 1], [1]))
+    return row

@@ -8,6 +8,7 @@ from regraft.ir import Builder, DType, Value
 from regraft.passes.rules import rule
 from regraft.passes.tensorflow.common import (
     cast,
+    compute,
     computed_in,
     dtype_of_value,
     filled,
@@ -110,6 +111,23 @@ def bincount(node: TensorFlowNode, build: Builder, values: Value, size: Value, w
     """
     flat = build.Reshape(to_int64(build, values), [-1])
     return _counted(node, build, flat, scalar(build, to_int64(build, size)), weights, binary=False)
+
+
+@rule("tf.HistogramFixedWidth")
+def histogram(node: TensorFlowNode, build: Builder, values: Value, ends: Value, number: Value) -> Value:
+    """How many values lie in each of `number` bins of one width between two ends; what is outside counts at the ends.
+
+    values: any shape of real numbers, ends (2,) of their type. Source: histogram_op.cc, whose quotients are double.
+    """
+    flat = build.Reshape(values, [-1])
+    low, high = (build.Slice(ends, [i], [i + 1], [0]) for i in (0, 1))
+    count = scalar(build, to_int64(build, number))
+    width = build.Div(build.Cast(build.Sub(high, low), to=DType.F64), build.Cast(count, to=DType.F64))
+    offset = build.Cast(build.Sub(compute(node, build, "Max", flat, low), low), to=DType.F64)
+    last = build.Sub(count, np.asarray(1, np.int64))
+    place = build.Cast(build.Min(build.Div(offset, width), build.Cast(last, to=DType.F64)), to=DType.I64)
+    none = build.constant(np.zeros(0), node.dtype("dtype", DType.I32))
+    return _counted(node, build, place, count, none, binary=False)
 
 
 @rule("tf.DenseBincount")
