@@ -2,6 +2,7 @@
 
 from regraft.reference.tensorflow import (
     arithmetic,
+    colour,
     comparison,
     control,
     convolution,
@@ -21,6 +22,6 @@ from regraft.reference.tensorflow import (
 )
 
 __all__ = [
-    "arithmetic", "comparison", "control", "convolution", "detection", "indexing", "linalg", "lists", "normalisation",
-    "pooling", "quantization", "recurrent", "reduction", "resize", "shape", "sorting", "spatial",
+    "arithmetic", "colour", "comparison", "control", "convolution", "detection", "indexing", "linalg", "lists",
+    "normalisation", "pooling", "quantization", "recurrent", "reduction", "resize", "shape", "sorting", "spatial",
 ]  # fmt: skip
