@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import networkx as nx
 
@@ -86,7 +86,8 @@ class Value:
         return f"%{self.name}: {self.type or '?'}"
 
 
-class Use(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Use:
     """Input `index` of `op`."""
 
     op: Op
@@ -167,12 +168,12 @@ class _Edges(nx.MultiDiGraph):  # type: ignore[type-arg]
     @property
     def producers(self) -> dict[Op, dict[Op, dict[int, dict[str, int]]]]:
         """For each op those that it reads; of each the edges, input index to `{"out": output index}`."""
-        return self._pred  # type: ignore[no-any-return]
+        return self._pred  # type: ignore[attr-defined,no-any-return]
 
     @property
     def readers(self) -> dict[Op, dict[Op, dict[int, dict[str, int]]]]:
         """For each op those that read it, in the same form."""
-        return self._succ  # type: ignore[no-any-return]
+        return self._succ  # type: ignore[attr-defined,no-any-return]
 
 
 class Graph:
