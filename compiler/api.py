@@ -20,6 +20,7 @@ from regraft.lowering import function_bodies, lower, open_graph, try_sizes
 from regraft.model import Model
 from regraft.options import CompileOptions, GivenOptions, from_given
 from regraft.passes import Note, PassManager, RuleContext
+from regraft.passes.io import drop_unread_inputs
 from regraft.plugins import load_plugins
 from regraft.report import Report, SourceFile, layer_records, op_counts, rule_counts, source_files, without_nodes
 from regraft.report_page import Trace
@@ -117,6 +118,8 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
     progress("lowering")
     stage = _precision(options, frontend, users, progress) if options.precision != "fp32" else None
     manager = lower(graph, options, context, users, trace, stage.passes if stage else ())
+    if options.inputs is None and not imported.declared:  # found in the file: what is read only in training is no input
+        context.remove((op.source for op in drop_unread_inputs(graph)), "no output needs it")
     progress("checking")
     files = source_files(imported.files)
     layers = layer_records(imported.layers, {**imported.dropped, **context.removed}, graph)

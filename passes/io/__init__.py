@@ -1,6 +1,6 @@
 """The network's borders: which inputs and outputs it has, and what happens to data there."""
 
-from regraft.passes.io.cut import cut, set_input_shapes
+from regraft.passes.io.cut import cut, drop_unread_inputs, set_input_shapes
 from regraft.passes.io.float16 import LARGEST, beyond_float16, computes_sizes, converts, to_float16
 from regraft.passes.io.layer_names import layer_values, named_layers, set_layer_blobs
 from regraft.passes.io.layouts import set_output_layouts
@@ -16,6 +16,7 @@ __all__ = [
     "computes_sizes",
     "converts",
     "cut",
+    "drop_unread_inputs",
     "expand_custom_ops",
     "layer_values",
     "make_batch_symbolic",

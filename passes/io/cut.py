@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from regraft.errors import Diagnostic, UsageError, did_you_mean, listing
-from regraft.ir import DType, Graph, Shape, TensorType, Value, infer_op
+from regraft.ir import DType, Graph, Op, Shape, TensorType, Value, infer_op
 from regraft.passes.io.layer_names import layer_values
 from regraft.passes.io.names import by_input
 
@@ -43,11 +43,20 @@ def cut(
     if inputs is not None:
         _cut_inputs(graph, [(name, find_value(values, name)) for name in dict.fromkeys(inputs)])
     graph.erase_unused()
-    for op in list(graph.inputs):
-        if inputs is None and not keep_inputs and not graph.users(op) and len(graph.inputs) > 1:
-            graph.erase(op)
+    if inputs is None and not keep_inputs:
+        drop_unread_inputs(graph)
     if not graph.outputs:
         raise UsageError(Diagnostic("no-outputs", "nothing in this network is an output", cures=("name the outputs",)))
+
+
+def drop_unread_inputs(graph: Graph) -> list[Op]:
+    """Erase the inputs that nothing reads, all but the last one; returns them."""
+    dropped = []
+    for op in list(graph.inputs):
+        if not graph.users(op) and len(graph.inputs) > 1:
+            graph.erase(op)
+            dropped.append(op)
+    return dropped
 
 
 def _cut_inputs(graph: Graph, wanted: Sequence[tuple[str, Value]]) -> None:

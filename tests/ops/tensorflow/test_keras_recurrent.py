@@ -110,3 +110,8 @@ def test_states_that_are_given_and_returned() -> None:
 def test_what_is_no_operator_of_onnx_stays_a_loop(tmp_path: Path) -> None:
     model = sequential(lambda k: [k.Reshape((6, 3, 1, 1)), k.ConvLSTM2D(2, (2, 1), padding="same")])
     assert "Loop" in check_saved(model, SOUND, tmp_path).report.ops
+
+
+def test_a_wide_plain_layer_is_faster_as_a_loop(tmp_path: Path) -> None:
+    model = sequential(lambda k: [k.SimpleRNN(600)])
+    assert "RNN" not in check_saved(model, SOUND, tmp_path).report.ops
