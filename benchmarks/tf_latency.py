@@ -3,8 +3,8 @@
     python benchmarks/tf_latency.py [--only NAME ...] [--folder FOLDER] [--threads 2] [--seconds 10]
 
 The models have random weights; keras_models.py builds them into `--folder`, where they are taken from the next time.
-The interpreter needs TensorFlow and tf2onnx. All contenders run in this process, in turns, as in latency.py. Exit code 1
-when regraft takes more than `--slower` times as long as the better of the others on any of them.
+The interpreter needs TensorFlow and tf2onnx. All contenders run in this process, in turns, as in latency.py. Exit code
+1 when regraft takes more than `--slower` times as long as the better of the others on any of them.
 """
 
 from __future__ import annotations
