@@ -36,8 +36,9 @@ def _step_count(dtype: DType) -> float:
     return float(2 ** (8 * dtype.size))
 
 
-def _integer_of(build: Builder, number: float, low: Value, high: Value, dtype: DType) -> Value:
+def _integer_of(build: Builder, number: float, ends: list[Value], dtype: DType) -> Value:
     """The int64 that stands for a real number, not held within the type. Source: FloatToQuantizedUnclamped."""
+    low, high = ends
     steps = _step_count(dtype)
     span = build.Mul(build.Cast(build.Sub(high, low), to=DType.F64), _double(build, steps / (steps - 1)))
     scale = build.Div(_double(build, steps), span)
@@ -81,7 +82,7 @@ def _product_range(build: Builder, types: tuple[DType, DType], ends: list[Value]
 def _zero_points(build: Builder, types: tuple[DType, DType], ends: list[Value]) -> list[Value]:
     """The integers that stand for 0 in both factors; TensorFlow's ranges hold 0."""
     return [
-        _held(build, _integer_of(build, 0, low, high, dtype), dtype)
+        _held(build, _integer_of(build, 0, [low, high], dtype), dtype)
         for dtype, low, high in zip(types, ends[::2], ends[1::2], strict=True)
     ]
 
@@ -181,7 +182,7 @@ def bias_add(node: TensorFlowNode, build: Builder, x: Value, bias: Value, *range
     widest = build.Max(ends[1], build.Max(build.Neg(ends[0]), build.Max(ends[3], build.Neg(ends[2]))))
     high = build.Mul(widest, single(build, 2.0**17))
     total = [build.Neg(high), high]
-    zero = _held(build, _integer_of(build, 0, *total, DType.I32), DType.I32)
+    zero = _held(build, _integer_of(build, 0, total, DType.I32), DType.I32)
     left = _on_grid(build, x, ends[:2], total, DType.I32)
     right = _on_grid(build, bias, ends[2:], total, DType.I32)
     return [build.Add(left, build.Add(right, zero)), *total]
@@ -192,19 +193,10 @@ def relu(node: TensorFlowNode, build: Builder, x: Value, low: Value, high: Value
     """max(x, 0), for Relu6 min(max(x, 0), 6), as the range has these numbers. Source: quantized_activation_ops.cc."""
     ends = _ends(build, low, high)
     dtype = dtype_of_value(node, x)
-    made = compute(node, build, "Max", x, _held(build, _integer_of(build, 0, *ends, dtype), dtype))
+    made = compute(node, build, "Max", x, _held(build, _integer_of(build, 0, ends, dtype), dtype))
     if node.op.type_name == "QuantizedRelu6":
-        made = compute(node, build, "Min", made, _held(build, _integer_of(build, 6, *ends, dtype), dtype))
+        made = compute(node, build, "Min", made, _held(build, _integer_of(build, 6, ends, dtype), dtype))
     return [made, *ends]
-
-
-@rule("tf.QuantizedReluX")
-def relu_x(node: TensorFlowNode, build: Builder, x: Value, most: Value, low: Value, high: Value) -> list[Value]:
-    """min(max(x, 0), most), as the range has these numbers; `most` constant. Source: quantized_activation_ops.cc."""
-    dtype, ends = dtype_of_value(node, x), _ends(build, low, high)
-    made = compute(node, build, "Max", x, _held(build, _integer_of(build, 0, *ends, dtype), dtype))
-    limit = float(node.array(most, "max_value").reshape(-1)[0])
-    return [compute(node, build, "Min", made, _held(build, _integer_of(build, limit, *ends, dtype), dtype)), *ends]
 
 
 @rule("tf.QuantizedMaxPool")
@@ -305,13 +297,13 @@ def _shifted(build: Builder, x: Value, bits: int) -> Value:
     *(
         f"tf.Quantized{name}"
         for name in (
-            "Add", "AvgPool", "BatchNormWithGlobalNormalization", "DepthwiseConv2D", "InstanceNorm", "ResizeBilinear",
+            "Add", "AvgPool", "BatchNormWithGlobalNormalization", "DepthwiseConv2D", "InstanceNorm", "ReluX", "ResizeBilinear",
         )
     ),
     "tf.RequantizePerChannel", "tf.RequantizationRangePerChannel",
 )  # fmt: skip
 def other_arithmetic(node: TensorFlowNode, build: Builder, *values: Value) -> list[Value]:
-    """Refused: sums whose rounding depends on the machine, and ops of TensorFlow's oneDNN builds."""
+    """Refused: sums whose rounding depends on the machine, and ops for which TensorFlow has no kernel of its own."""
     raise node.refuse(
         "TensorFlow rounds its integers differently from machine to machine",
         cure="compile the float graph, or one with FakeQuant ops; quantize_weights alone is fine too",

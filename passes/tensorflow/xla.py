@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from regraft.ir import Builder, Value
 from regraft.passes.rules import rule
@@ -92,7 +93,7 @@ def conv(
         raise node.refuse("its dimension_numbers do not fit its input", field="dimension_numbers")
     steps = node.constant_integers(strides, "strides")
     gaps, dilations = (node.constant_integers(v, "dilation") for v in more[:2])
-    pads = node.array(padding, "padding").reshape(-1, 2).T
+    pads = np.array(node.constant_integers(padding, "padding"), np.int64).reshape(-1, 2).T
     wanted = node.dtype("preferred_element_type", dtype_of_value(node, x))
     moved = cast(build, build.Transpose(x, perm=picture), wanted)
     spread = _with_gaps(build, moved, gaps)
@@ -106,7 +107,7 @@ def conv(
     return build.Transpose(result, perm=tuple(int(i) for i in np.argsort(made)))
 
 
-def _cut(amounts: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> list[list[int]]:
+def _cut(amounts: npt.NDArray[np.int64]) -> list[list[int]]:
     """Starts, ends and axes of a Slice that cuts so much before and behind each spatial dimension."""
     before, behind = amounts.tolist()
     ends = [-amount if amount else int(np.iinfo(np.int64).max) for amount in behind]
