@@ -297,7 +297,8 @@ def _shifted(build: Builder, x: Value, bits: int) -> Value:
     *(
         f"tf.Quantized{name}"
         for name in (
-            "Add", "AvgPool", "BatchNormWithGlobalNormalization", "DepthwiseConv2D", "InstanceNorm", "ReluX", "ResizeBilinear",
+            "Add", "AvgPool", "BatchNormWithGlobalNormalization", "DepthwiseConv2D", "InstanceNorm",
+            "ReluX", "ResizeBilinear",
         )
     ),
     "tf.RequantizePerChannel", "tf.RequantizationRangePerChannel",
