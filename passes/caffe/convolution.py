@@ -140,6 +140,8 @@ def _channels(layer: CaffeLayer, x: Value, axis: int) -> int:
         raise layer.refuse(
             f"the number of channels of its bottom is unknown: {x.type}", cure="give the net's input shapes"
         )
+    if not channels:
+        raise layer.refuse(f"its bottom {x.type} has no channels")
     return channels
 
 

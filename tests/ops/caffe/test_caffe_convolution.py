@@ -168,6 +168,7 @@ def test_geometry(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory)
 
 W = [numbers(4, 3, 3, 3), numbers(4)]
 REFUSED = [
+    (case("", "convolution_param { num_output: 4 kernel_size: 3 }", numbers(1, 0, 5, 5), blobs=W), "has no channels"),
     (case("", "convolution_param { num_output: 4 }", numbers(1, 3, 5, 5), blobs=W), "has no kernel_size"),
     (
         case("", "convolution_param { num_output: 4 kernel_size: 3 pad_type: 1 }", numbers(1, 3, 5, 5), blobs=W),

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
-
 def open_shapes(c: Case) -> dict[str, tuple[str | int, ...]]:
     """Batch, height and width of each bottom as symbols."""
     return {f"x{i}": (f"N{i}", b.shape[1], f"H{i}", f"W{i}") for i, b in enumerate(c.bottoms)}
