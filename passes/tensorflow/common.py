@@ -227,6 +227,13 @@ def reduce(build: Builder, name: str, x: Value, axes: Sequence[int] | Value, *, 
     return build.many(kind, x, axes=tuple(axes), keepdims=keep)[0]
 
 
+def strides(build: Builder, sizes: Value) -> Value:
+    """How far one step along each dimension goes in the flat tensor of these sizes (int64 vector)."""
+    order = build.Range(np.asarray(0, np.int64), build.Squeeze(build.Shape(sizes), [0]), np.asarray(1, np.int64))
+    inside = build.Less(build.Unsqueeze(order, [1]), build.Unsqueeze(order, [0]))
+    return reduce(build, "ReduceProd", build.Where(inside, sizes, np.asarray(1, np.int64)), [1])
+
+
 def split(build: Builder, x: Value, sizes: Operand, axis: int, outputs: int) -> list[Value]:
     """Pieces of `x` of these sizes along `axis`; `sizes` of None means equal ones."""
     if outputs == 1:

@@ -6,7 +6,7 @@ Each rule here stands in for the op's own rule where the op's `T` is complex; se
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from regraft.passes.tensorflow.complex_numbers import joined, parts
 from regraft.passes.tensorflow.node import COMPLEX_RULES, TensorFlowNode
 
 Lowering = Callable[..., Any]
+F = TypeVar("F", bound=Lowering)
 
 _BY_PARTS = """
 Add AddN AddV2 BatchToSpaceND BroadcastTo ConcatV2 Concat Cumsum Diag DiagPart ExpandDims Fill Gather GatherNd GatherV2
@@ -26,10 +27,10 @@ StopGradient StridedSlice Sub Sum Tile Transpose Unpack UnsortedSegmentSum Zeros
 _OF_THE_REAL_PART = "Rank Shape ShapeN Size"
 
 
-def complex_rule(*names: str) -> Callable[[Lowering], Lowering]:
+def complex_rule(*names: str) -> Callable[[F], F]:
     """Register what an op does where its `T` is complex."""
 
-    def register(function: Lowering) -> Lowering:
+    def register(function: F) -> F:
         COMPLEX_RULES.update({f"tf.{name}": function for name in names})
         return function
 

@@ -148,5 +148,5 @@ def _weights(
     inside = build.And(build.GreaterOrEqual(centre, _number(0)), build.LessOrEqual(centre, given))
     weight = build.Where(build.And(seen, inside), kernel.curve(build, distance), _number(0))
     total = reduce(build, "ReduceSum", weight, [1], keepdims=True)
-    vanishing = build.Less(build.Abs(total), _number(1000 * np.finfo(np.float32).tiny))
+    vanishing = build.Less(build.Abs(total), _number(1000 * float(np.finfo(np.float32).tiny)))
     return build.Where(vanishing, _number(0), build.Div(weight, build.Where(vanishing, _number(1), total)))

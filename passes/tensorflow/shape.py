@@ -9,7 +9,7 @@ import numpy as np
 
 from regraft.ir import UNKNOWN, Builder, Dim, DType, Shape, Value, count, dims_of, elements_of
 from regraft.passes.rules import rule
-from regraft.passes.tensorflow.common import axis_of, cast, need_opset, to_int64, vector, with_shape
+from regraft.passes.tensorflow.common import axis_of, cast, need_opset, strides, to_int64, vector, with_shape
 from regraft.passes.tensorflow.node import TensorFlowNode
 
 
@@ -123,9 +123,29 @@ def squeeze(node: TensorFlowNode, build: Builder, x: Value) -> Value:
 @rule("tf.Transpose")
 def transpose(node: TensorFlowNode, build: Builder, x: Value, perm: Value) -> Value:
     """Dimension i of the result is dimension `perm[i]` of x. Source: transpose_op.cc."""
+    if perm.array is None:
+        return _transposed_at_run_time(node, build, x, to_int64(build, perm))
     order = node.constant_integers(perm, "perm")
     positive = tuple(axis_of(node, axis, len(order), what="perm") for axis in order)
     return build.Transpose(x, perm=positive) if positive else build.Identity(x)
+
+
+def _transposed_at_run_time(node: TensorFlowNode, build: Builder, x: Value, perm: Value) -> Value:
+    """x in an order that the graph computes: the places of its elements in the flat tensor are gathered."""
+    rank = x.rank if x.rank is not None else (perm.static_shape or (None,))[0]
+    if rank is None:
+        raise node.refuse("the rank of its input is unknown", cure="give the graph's input shapes")
+    shape = build.Shape(x)
+    steps = strides(build, shape)
+    order = [build.Slice(perm, [i], [i + 1], [0]) for i in range(rank)]
+    places: Value = build.constant(np.zeros((1,) * rank, np.int64))
+    for i, axis in enumerate(order):
+        size = build.Squeeze(build.Gather(shape, axis, axis=0), [0])
+        line = build.Mul(
+            build.Range(np.asarray(0, np.int64), size, np.asarray(1, np.int64)), build.Gather(steps, axis, axis=0)
+        )
+        places = build.Add(places, build.Unsqueeze(line, [a for a in range(rank) if a != i]) if rank > 1 else line)
+    return build.Gather(build.Reshape(x, [-1]), places, axis=0)
 
 
 @rule("tf.BroadcastTo")

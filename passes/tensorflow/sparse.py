@@ -12,8 +12,8 @@ from regraft.passes.tensorflow.common import (
     computed_in,
     dtype_of_value,
     need_opset,
-    reduce,
     scalar,
+    strides,
     to_int64,
     vector,
     via,
@@ -26,13 +26,6 @@ _ZERO, _ONE = np.asarray(0, np.int64), np.asarray(1, np.int64)
 
 def _size(build: Builder, x: Value, axis: int = 0) -> Value:
     return build.Slice(build.Shape(x), [axis], [axis + 1], [0])
-
-
-def strides(build: Builder, sizes: Value) -> Value:
-    """How far one step along each dimension goes in the flat tensor."""
-    order = build.Range(np.asarray(0, np.int64), build.Squeeze(build.Shape(sizes), [0]), np.asarray(1, np.int64))
-    inside = build.Less(build.Unsqueeze(order, [1]), build.Unsqueeze(order, [0]))
-    return reduce(build, "ReduceProd", build.Where(inside, sizes, np.asarray(1, np.int64)), [1])
 
 
 @rule("tf.SparseReshape")

@@ -8,11 +8,20 @@ import numpy as np
 
 from regraft.ir import Builder, Value
 from regraft.passes.rules import BUILT_IN, rule
-from regraft.passes.tensorflow.common import compute, computed_in, dtype_of_value, reduce, scalar, to_int64, vector, via
+from regraft.passes.tensorflow.common import (
+    compute,
+    computed_in,
+    dtype_of_value,
+    reduce,
+    scalar,
+    strides,
+    to_int64,
+    vector,
+    via,
+)
 from regraft.passes.tensorflow.gathering import scatter_nd
 from regraft.passes.tensorflow.node import TensorFlowNode
 from regraft.passes.tensorflow.segment import scattered
-from regraft.passes.tensorflow.sparse import strides
 
 _ZERO, _ONE = np.asarray(0, np.int64), np.asarray(1, np.int64)
 
@@ -50,8 +59,7 @@ def concat(node: TensorFlowNode, build: Builder, *inputs: Value) -> list[Value]:
         offset = build.Add(offset, build.Mul(shape, along))
     across = build.constant(1 - np.eye(first[0], dtype=np.int64)[axis])
     whole = build.Add(offset, build.Mul(shapes[0], across))
-    joined = (build.Concat(*parts, axis=0) for parts in (moved, values))
-    return [*_ordered(build, *joined, whole), whole]
+    return [*_ordered(build, build.Concat(*moved, axis=0), build.Concat(*values, axis=0), whole), whole]
 
 
 @rule("tf.SparseSlice")

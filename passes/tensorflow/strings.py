@@ -151,8 +151,8 @@ def _joined_along(build: Builder, x: Value, axis: int, separator: str) -> Value:
 
     rank = x.rank or 0
     given = build.Shape(x)
-    parts = [build.Slice(given, [0], [axis], [0]), [1], build.Slice(given, [axis + 1], [rank], [0])]
-    nothing = build.Expand(text(""), build.Concat(*parts, axis=0))
+    front, behind = build.Slice(given, [0], [axis], [0]), build.Slice(given, [axis + 1], [rank], [0])
+    nothing = build.Expand(text(""), build.Concat(front, [1], behind, axis=0))
     return repeat(build, scalar(build, build.Slice(given, [axis], [axis + 1], [0])), [x, nothing], step)[1]
 
 

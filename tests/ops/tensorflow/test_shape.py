@@ -71,6 +71,16 @@ CASES: list[Case] = [
     case("Squeeze from behind", raw("Squeeze", _=("input",), axis=[-1, 0]), loosened(numbers(1, 3, 1))),
     case("Transpose of unknown sizes", raw("Transpose", _=("x",), perm=[1, 2, 0]), loosened(X)),
     case("Transpose of a scalar", raw("Transpose", _=("x",), perm=np.zeros(0, np.int32)), X[0, 0, 0]),
+    *[
+        case(
+            f"Transpose by a fed order, {np.dtype(t).name} {order}",
+            raw("Transpose", _=("x", "perm")),
+            loosened(numbers(*(2, 3, 4, 5)[: len(order)], dtype=t)),
+            np.array(order, p),
+        )
+        for order in ([0], [1, 0], [2, 0, 1], [3, 1, 0, 2])
+        for t, p in ((np.float32, np.int32), (np.int8, np.int64), (np.bool_, np.int32))
+    ],
     case("Transpose by range", lambda tf, x: tf.transpose(x), X),
     case(
         "BroadcastTo a fed shape",
