@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -132,15 +132,12 @@ class Session:
         Raises:
             RunError: a name, dtype or shape is wrong, or the model fails.
         """
-        arrays = feeds if self._are_as_before(feeds) else self._feeds(feeds)
+        arrays = self._feeds(feeds) if self._are_new(feeds) else feeds
         names = self._every_output if outputs is None else self._output_names(outputs)
         try:
-            with LayerErrors():
-                values = self._session.run(names, arrays)
+            values = self._session.run(names, arrays)
         except Exception as error:
-            if not _from_onnxruntime(error):
-                raise
-            raise RunError(Diagnostic("run-failed", "ONNX Runtime stopped", lines=_first_lines(error))) from error
+            _raise_readable(error)
         return dict(zip(names, values, strict=True))
 
     def trace(self) -> list[dict[str, Any]]:
@@ -157,13 +154,18 @@ class Session:
         shutil.rmtree(Path(name).parent, ignore_errors=True)
         return events
 
-    def _are_as_before(self, feeds: Mapping[str, Any]) -> bool:
-        """Whether dtypes and shapes are those of the last run: then a closer look would cost small networks dear."""
+    def _are_new(self, feeds: Mapping[str, Any]) -> bool:
+        """Whether dtypes and shapes differ from those of the last run, and so need a closer look.
+
+        In plain steps: small networks take twenty microseconds, and every one here is added to them.
+        """
         accepted = self._accepted
-        return len(feeds) == len(accepted) and all(
-            type(value) is np.ndarray and accepted.get(name) == (value.dtype, value.shape)
-            for name, value in feeds.items()
-        )
+        if len(feeds) != len(accepted):
+            return True
+        for name, value in feeds.items():
+            if type(value) is not np.ndarray or accepted.get(name) != (value.dtype, value.shape):
+                return True
+        return False
 
     def _feeds(self, feeds: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[Any]]:
         known = {info.name: info for info in self.inputs}
@@ -197,6 +199,17 @@ class Session:
 
 def _rebuild(model: str | Path | bytes, arguments: Mapping[str, Any]) -> Session:
     return Session(model, **arguments)
+
+
+def _raise_readable(error: Exception) -> NoReturn:
+    """What a user's layer raised as it was raised, what ONNX Runtime says as an error of ours."""
+    try:
+        with LayerErrors():
+            raise error
+    except Exception as shown:
+        if not _from_onnxruntime(shown):
+            raise
+        raise RunError(Diagnostic("run-failed", "ONNX Runtime stopped", lines=_first_lines(shown))) from shown
 
 
 def _from_onnxruntime(error: Exception) -> bool:

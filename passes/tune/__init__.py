@@ -18,4 +18,7 @@ REWRITES = _RULES.names
 
 def tune(graph: Graph, context: RuleContext) -> int:
     """Replace ops by others that take less time."""
-    return _RULES.apply(graph, context)
+    changes = _RULES.apply(graph, context)
+    if changes:
+        graph.erase_unused()
+    return changes

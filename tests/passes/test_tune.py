@@ -126,3 +126,10 @@ def test_convolutions_of_few_channels_compute_columns_together(name: str, bias: 
 )
 def test_convolutions_that_stay(shape: Shape, window: tuple[int, ...], attrs: dict[str, object]) -> None:
     assert tune(graph_of(lambda b, x: b.Conv(x, numbers(*window), **attrs), [shape]), RuleContext()) == 0
+
+
+def test_no_weights_are_left_behind() -> None:
+    make = lambda b, x: [b.Conv(x, numbers(c, 16, 5, 5), numbers(c)) for c in (2, 4)]  # noqa: E731
+    graph = graph_of(make, [(1, 16, 60, 60)])
+    assert tune(graph, RuleContext()) > 0
+    assert all(value.uses for op in graph if op.kind == "core.Constant" for value in op.outputs)
