@@ -35,15 +35,15 @@ def adjust_contrast(call: Call, x: Array, factor: Array) -> Array:
     """Away from the mean of each channel of each picture."""
     wide = x.astype(np.float32)
     mean = wide.mean((-3, -2), keepdims=True)
-    return ((wide - mean) * factor + mean).astype(x.dtype)
+    return np.asarray((wide - mean) * factor + mean, x.dtype)
 
 
 @evaluates("tf.AdjustSaturation", "tf.AdjustHue")
 def adjust(call: Call, x: Array, amount: Array) -> Array:
     """The saturation times the amount, within 0 and 1; or the hue turned by it."""
-    found = rgb_to_hsv(call, x.astype(np.float32))
+    found: Array = rgb_to_hsv(call, x.astype(np.float32))
     if call.op.type_name == "AdjustHue":
         found[..., 0] = (found[..., 0] + amount) % 1
     else:
         found[..., 1] = np.clip(found[..., 1] * amount, 0, 1)
-    return hsv_to_rgb(call, found).astype(x.dtype)
+    return np.asarray(hsv_to_rgb(call, found), x.dtype)
