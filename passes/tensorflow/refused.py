@@ -24,11 +24,12 @@ REFUSED: dict[tuple[str, str], str] = {
     (
         "it reads or writes files while it runs",
         "feed its result: --inputs {name}:0",
-    ): "ReadFile WriteFile MatchingFiles RestoreV2 SaveV2 EncodeWav InitializeTableFromTextFile",
+    ): "ReadFile WriteFile MatchingFiles RestoreV2 SaveV2 EncodeWav InitializeTableFromTextFile ShardedFilename"
+    " MergeV2Checkpoints",
     (
         "it takes text apart in a way for which ONNX has no op",
         "do it outside and feed its result: --inputs {name}:0",
-    ): "StringLength StringStrip Substr StringFormat StringNGrams"
+    ): "StringLength StringSplit StringStrip Substr StringFormat StringNGrams"
     " StringToHashBucket StringToHashBucketFast StringToHashBucketStrong UnicodeDecode UnicodeDecodeWithOffsets"
     " UnicodeEncode UnicodeScript UnicodeTranscode EncodeBase64 DecodeBase64 UnsortedSegmentJoin",
     (
