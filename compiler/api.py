@@ -118,7 +118,7 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
     progress("lowering")
     stage = _precision(options, frontend, users, progress) if options.precision != "fp32" else None
     manager = lower(graph, options, context, users, trace, stage.passes if stage else ())
-    if options.inputs is None and not imported.declared:  # found in the file: what is read only in training is no input
+    if options.inputs is None and imported.found and not imported.declared:  # read only in training: no input
         context.remove((op.source for op in drop_unread_inputs(graph)), "no output needs it")
     progress("checking")
     files = source_files(imported.files)

@@ -43,7 +43,8 @@ class Imported:
     `dropped` says of layers that are in the file and not in the graph why; `layers` are all that are in the graph.
 
     `inputs` and `outputs` map a user's name (a signature's key, say) to the name of the value in the graph; `declared`
-    says that the file itself names the inputs, which then stay even where nothing reads them.
+    says that the file itself names the inputs, which then stay even where nothing reads them. `found` says that they
+    were found among the ops: those that lowering leaves unread go; a layer that is an input (Caffe) stays.
     """
 
     graph: Graph
@@ -55,6 +56,7 @@ class Imported:
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     declared: bool = False
+    found: bool = True
     input_types: dict[str, TensorType] = field(default_factory=dict)
 
 

@@ -32,7 +32,7 @@ def import_net(net: Net, caffemodel: Caffemodel | None, request: Request, table:
         importer.add(index, layer)
     for name in net.outputs:
         importer.graph.add_output(name, importer.values[name])
-    imported = Imported(importer.graph, [Path(net.path)], f"Caffe {net.generation}", importer.notes)
+    imported = Imported(importer.graph, [Path(net.path)], f"Caffe {net.generation}", importer.notes, found=False)
     imported.dropped = importer.dropped
     return imported
 
