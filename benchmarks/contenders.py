@@ -142,10 +142,15 @@ def by_tf2onnx(case: Case, threads: int, folder: Path) -> Run:
         session = ort.InferenceSession(str(target), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise Unavailable("its file does not load") from error
-    known = {i.name for i in session.get_inputs()}
-    feeds = {(name if name in known else f"{name}:0"): array for name, array in case.feeds.items()}
+    known = {_plain(i.name): i.name for i in session.get_inputs()}
+    feeds = {known[_plain(name)]: array for name, array in case.feeds.items()}
     names = [o.name for o in session.get_outputs()]
     return lambda: dict(zip(names, session.run(names, feeds), strict=True))
+
+
+def _plain(name: str) -> str:
+    """Names of SavedModels come back from tf2onnx in small letters."""
+    return name.removesuffix(":0").lower()
 
 
 def _convert(case: Case, target: Path) -> None:
