@@ -20,7 +20,7 @@ from latency import Measured, measure, table
 from tf_compile import APPLICATIONS, build
 
 
-def case(name: str, ends: dict[str, str], folder: Path) -> Case:
+def case(name: str, ends: dict[str, str], folder: Path, threads: int) -> Case:
     """A frozen graph on one picture of noise; what TensorFlow computes is what is expected."""
     import tensorflow as tf
 
@@ -30,7 +30,7 @@ def case(name: str, ends: dict[str, str], folder: Path) -> Case:
     sizes = [1 if dim.size < 0 else dim.size for dim in node.attr["shape"].shape.dim]
     picture = np.random.default_rng(0).random(sizes, dtype=np.float32)
     unknown = Case(name, "graph", path, {ends["inputs"]: picture}, {ends["outputs"]: np.zeros(0)})
-    return Case(name, "graph", path, unknown.feeds, by_tensorflow(unknown, 1, folder)())
+    return Case(name, "graph", path, unknown.feeds, by_tensorflow(unknown, threads, folder)())
 
 
 def slower(measured: Measured) -> float:
@@ -52,7 +52,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as files:
         for name in args.only:
             try:
-                results.append(measure(case(name, known[name], args.folder), args.threads, args.seconds, Path(files)))
+                model = case(name, known[name], args.folder, args.threads)
+                results.append(measure(model, args.threads, args.seconds, Path(files)))
             except Unavailable as reason:
                 parser.error(f"TensorFlow: {reason}")
             print(table(results[-1:])[2], results[-1].difference, flush=True)

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from regraft import emit
+from regraft import emit, work
 from regraft.errors import OpsetError, listing
 from regraft.frontends import Frontend, Imported, sniff
 from regraft.ir import Graph, walk
@@ -131,6 +131,7 @@ def _compile(path: Path, weights: Path | None, options: CompileOptions, progress
             **_metadata(imported, files, users),
             "regraft.channels": fed_channels(frontend, options),
             **without_nodes(layers),
+            **work.entry(graph),
         },
         producer_version=version(),
     )

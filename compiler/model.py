@@ -23,6 +23,7 @@ from regraft.passes import (
 )
 from regraft.report import Report
 from regraft.report_page import Trace
+from regraft.work import worthwhile_threads
 
 
 class Model:
@@ -91,7 +92,7 @@ class Model:
         optimise: bool = True,
         profile: bool = False,
     ) -> Any:
-        """A `regraft.Session` of this model; see there."""
+        """A `regraft.Session` of this model; see there. A network too small to gain from several `threads` gets one."""
         from regraft.runtime import Session  # onnxruntime is not needed to compile
 
         if self._emitted.weight_bytes <= emit.EXTERNAL_ABOVE:
@@ -102,7 +103,7 @@ class Model:
         return Session(
             source,
             providers=providers,
-            threads=threads,
+            threads=worthwhile_threads(threads, {p.key: p.value for p in self._emitted.proto.metadata_props}),
             optimise=optimise,
             profile=profile,
             **self.session_arguments,

@@ -31,9 +31,10 @@ ALLOWED: dict[str, set[str]] = {
     "sources": TOOLBOX | {"custom_ops", "emit", "frontends", "layers", "passes"},
     "lowering": {"custom_ops", "emit", "errors", "frontends", "ir", "layers", "options", "passes", "report_page"}
     | {"runtime", "sources", "verification"},
-    "model": {"emit", "errors", "layers", "passes", "profiling", "report", "report_page", "runtime"},
+    "work": {"ir"},
+    "model": {"emit", "errors", "layers", "passes", "profiling", "report", "report_page", "runtime", "work"},
     "live": {"errors"},
-    "loading": {"emit", "layers", "runtime"},
+    "loading": {"emit", "layers", "runtime", "work"},
     "api": TOOLBOX
     | {
         "emit",
@@ -47,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
         "precision",
         "report_page",
         "sources",
+        "work",
     },
     "precision": {"emit", "errors", "images", "ir", "options", "passes", "report", "runtime"},
     "costs": set(),

@@ -1,0 +1,49 @@
+"""How much a network computes, and so how many threads it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+from regraft.ir import Graph, Op, subgraphs
+
+KEY = "regraft.products"
+"""The metadata entry of a file: the multiplications with weights of one run."""
+WORTH_THREADS = 4_000_000
+"""With fewer multiplications, handing work to other threads takes longer than doing it."""
+WEIGHTED = frozenset({"onnx.Conv", "onnx.ConvTranspose", "onnx.Gemm", "onnx.MatMul"})
+
+
+def entry(graph: Graph) -> dict[str, str]:
+    """The metadata entry of a graph of ONNX and custom ops; none when what it computes is not known beforehand."""
+    counts = [_products(op) for op in graph.ops]
+    return {} if None in counts else {KEY: str(sum(count or 0 for count in counts))}
+
+
+def _products(op: Op) -> int | None:
+    """Multiplications with weights; of an op that has none, the elements of its results."""
+    if subgraphs(op) or op.dialect == "layers":
+        return None
+    sizes = [value.static_shape for value in op.outputs]
+    if op.dialect == "core":
+        return 0
+    if None in sizes:
+        return None
+    elements = sum(prod(size) for size in sizes if size is not None)
+    if op.kind not in WEIGHTED:
+        return elements
+    x, weights = (None if value is None else value.static_shape for value in op.inputs[:2])
+    if x is None or weights is None:
+        return None
+    if op.kind == "onnx.ConvTranspose":
+        return prod(x) * prod(weights[1:])
+    if op.kind == "onnx.Conv":
+        return elements * prod(weights[1:])
+    inner = x[0] if op.kind == "onnx.Gemm" and op.flag("transA", False) else x[-1]
+    return elements * inner
+
+
+def worthwhile_threads(threads: int | None, metadata: Mapping[str, str]) -> int | None:
+    """`threads`, or one where the network of a file with this metadata is too small to gain from more."""
+    known = metadata.get(KEY, "")
+    return 1 if known.isdigit() and int(known) < WORTH_THREADS else threads
