@@ -9,7 +9,7 @@ from regraft.ir import Graph, Op, subgraphs
 
 KEY = "regraft.products"
 """The metadata entry of a file: the multiplications with weights of one run."""
-WORTH_THREADS = 4_000_000
+WORTH_THREADS = 500_000
 """With fewer multiplications, handing work to other threads takes longer than doing it."""
 WEIGHTED = frozenset({"onnx.Conv", "onnx.ConvTranspose", "onnx.Gemm", "onnx.MatMul"})
 
