@@ -56,12 +56,13 @@ def weigh_padding_zero(op: Op, rewriter: Rewriter) -> Value | None:
     if value is None or value.op.kind != "onnx.Slice" or "pad-depthwise" not in value.op.provenance:
         return None
     padded = value.op.inputs[0]
-    if padded is None or padded.shape is None or not isinstance(padded.shape[1], int):
+    total = padded.shape[1] if padded is not None and padded.shape is not None else None
+    if padded is None or not isinstance(total, int):
         return None
     build = rewriter.build
     for each in reversed(between):
         padded = build.many(each.kind, padded, *each.inputs[1:], **each.attrs)[0]
-    wide = _padded(weights.array, 1, padded.shape[1] - weights.array.shape[1])  # type: ignore[index, operator]
+    wide = _padded(weights.array, 1, total - weights.array.shape[1])
     return build.Conv(padded, wide, *op.inputs[2:], **op.attrs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from regraft.ir import DType, Op, Value
 from regraft.passes.rewrite import Rewriter, rewrite
@@ -23,7 +24,8 @@ def branchless_prelu(op: Op, rewriter: Rewriter) -> Value | None:
     x, slope = op.inputs
     if x is None or slope is None or slope.array is None or x.dtype is not DType.F32:
         return None
-    slopes, build = slope.array, rewriter.build
+    slopes: npt.NDArray[np.float32] = np.asarray(slope.array, np.float32)
+    build = rewriter.build
     if slopes.size == 0 or not np.isfinite(slopes).all():
         return None
     if (slopes == slopes.flat[0]).all():
