@@ -129,7 +129,7 @@ def draw(results: list[Measured], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "regraft"
+    mpl.rcParams.update({"svg.hashsalt": "regraft", "svg.fonttype": "none"})
     from matplotlib import pyplot as plt
 
     others = [name for name in CONTENDERS if name != "regraft"]
