@@ -1,4 +1,4 @@
-"""TensorFlow 1's conditionals (Switch, Merge) become If nodes with two branches.
+"""TensorFlow 1's conditionals (Switch, Merge) become If nodes with two branches, those of _SwitchN Case nodes with many.
 
 value --> Switch --0--> (else) --> Merge -->
 pred -----^      --1--> (then) ----^
@@ -16,8 +16,8 @@ from regraft.frontends.tensorflow.frames import MERGE, SWITCH
 from regraft.frontends.tensorflow.graphdef import NodeDef
 from regraft.frontends.tensorflow.tensor import TensorRef
 
-Branches = dict[str, tuple[str, str]]
-"""By name of a Merge: its tensor of the false and of the true branch."""
+Branches = dict[str, tuple[str, ...]]
+"""By name of a Merge: its tensor of the false and of the true branch, or of branch 0, 1, ..."""
 
 
 def share_predicates(body: Body) -> Body:
@@ -100,19 +100,19 @@ def _depends(body: Body, merge: NodeDef, group: Branches) -> bool:
     return any(name in group for name in backward(body, data_inputs(merge)))
 
 
-def _branches(body: Body, merge: NodeDef, path: str) -> tuple[str, tuple[str, str]]:
-    """The predicate of a Merge, and its tensors of the false and the true branch."""
+def _branches(body: Body, merge: NodeDef, path: str) -> tuple[str, tuple[str, ...]]:
+    """The predicate of a Merge, and its tensors of the false and the true branch, or of branch 0, 1, ..."""
     inputs = data_inputs(merge)
     sides = [_side(body, tensor) for tensor in inputs]
     predicates = {side[0] for side in sides if side is not None}
-    if len(inputs) != 2 or len(predicates) != 1:
+    if len(inputs) < 2 or len(predicates) != 1:
         raise _refused(merge, f"its {len(inputs)} inputs depend on {len(predicates)} conditions", path)
-    known = [None if side is None else side[1] for side in sides]
-    if None in known:
-        known = [1 - int(known[1 - i] or 0) if side is None else side for i, side in enumerate(known)]
-    if sorted(int(k or 0) for k in known) != [0, 1]:
-        raise _refused(merge, "both its inputs come from one branch", path)
-    return predicates.pop(), (inputs[known.index(0)], inputs[known.index(1)])
+    told = [side[1] for side in sides if side is not None]
+    absent = [side for side in range(len(inputs)) if side not in told]
+    if len(told) + len(absent) != len(inputs) or len(absent) > 1:
+        raise _refused(merge, "several of its inputs come from one branch, or from none that is known", path)
+    known = [absent[0] if side is None else side[1] for side in sides]
+    return predicates.pop(), tuple(inputs[known.index(side)] for side in range(len(inputs)))
 
 
 def _side(body: Body, tensor: str) -> tuple[str, int] | None:
@@ -131,10 +131,10 @@ def _side(body: Body, tensor: str) -> tuple[str, int] | None:
 
 
 def _replace(body: Body, predicate: str, group: Branches) -> None:
-    """Put one If node in the place of the group's Merges."""
+    """Put one If or Case node in the place of the group's Merges."""
     names = list(group)
     made, outer = [], dict[str, int]()
-    for side in (0, 1):
+    for side in range(len(group[names[0]])):
         inner = _branch(body, [group[name][side] for name in names], outer)
         for name in names:
             taken = data_inputs(body.nodes[name]).index(group[name][side])
@@ -143,13 +143,22 @@ def _replace(body: Body, predicate: str, group: Branches) -> None:
     for inner in made:
         inner.arguments = [_argument(tensor) for tensor in outer]
     name = unused_name(body, names[0].rpartition("/")[0] or "cond")
-    node = Control(name, "If", (predicate, *outer), {}, bodies={"then": made[1], "else": made[0]})
+    if _by_index(body, predicate):
+        kind, bodies = "Case", {f"branch{side}": inner for side, inner in enumerate(made)}
+    else:
+        kind, bodies = "If", {"then": made[1], "else": made[0]}
+    node = Control(name, kind, (predicate, *outer), {}, bodies=bodies)
     body.nodes[name] = node
     for position, merge in enumerate(names):
         old = body.nodes[merge]
         inputs = (f"{name}:{position}", f"{name}:{len(names) + position}")
         body.nodes[merge] = NodeDef(merge, "IdentityN", inputs, {}, old.device, old.line)
     body.nodes = backward(body, body.outputs)
+
+
+def _by_index(body: Body, predicate: str) -> bool:
+    """Whether the predicate is the number of a branch."""
+    return any(n.op == "_SwitchN" and body.origin(n.inputs[1]) == predicate for n in body.nodes.values())
 
 
 def _branch(body: Body, tensors: list[str], outer: dict[str, int]) -> Body:

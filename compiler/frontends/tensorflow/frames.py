@@ -20,7 +20,7 @@ ENTER = frozenset({"Enter", "RefEnter"})
 EXIT = frozenset({"Exit", "RefExit"})
 MERGE = frozenset({"Merge", "RefMerge"})
 NEXT = frozenset({"NextIteration", "RefNextIteration"})
-SWITCH = frozenset({"Switch", "RefSwitch"})
+SWITCH = frozenset({"Switch", "RefSwitch", "_SwitchN"})
 _MOST_FRAMES = 10_000
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from regraft.errors import Diagnostic, ModelFileError, UnsupportedError, UsageError, did_you_mean, listing
 from regraft.frontends.tensorflow.body import CASE, IF, WHILE, Body, Control, full, split
+from regraft.frontends.tensorflow.frames import SWITCH
 from regraft.frontends.tensorflow.graphdef import ArgDef, Attr, FuncRef, FunctionDef, GraphDef, NodeDef, Placeholder
 from regraft.frontends.tensorflow.output_arguments import OUTPUT_ARGUMENTS
 from regraft.frontends.tensorflow.variables import CALL_OPS, VARIABLE_OPS
@@ -245,10 +246,17 @@ class Inliner:
         if written in self.body.pivots:
             return True
         node, index = scope.nodes.get(name), 0
+        if node is not None and node.op == "NoOp":  # what freezing puts between a branch's pivot and its constants
+            names = [i[1:] for i in node.inputs if i[1:] in scope.nodes and scope.nodes[i[1:]].op != "NoOp"]
+            before = next((each for each in names if self.pivot(scope, each)), None)
+            if before is None:
+                return False
+            self.body.pivots[written] = self.body.pivots[f"{scope.prefix}{before}"]
+            return True
         if node is not None and node.op == "Identity":
             behind, index = split(node.inputs[0])
             node = scope.nodes.get(behind.partition(":")[0])
-        if node is None or node.op not in ("Switch", "RefSwitch"):
+        if node is None or node.op not in SWITCH:
             return False
         self.body.pivots[written] = (self.resolve(scope, node.inputs[1]), index)
         return True

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from harness import Feed, from_tensorflow, judge, numbers
 
+import regraft
+
 X = numbers(3, 4)
 STEPS = Feed(np.asarray(5, np.int32))
 WEIGHTS = numbers(4, 4, seed=1)
@@ -283,3 +285,26 @@ def test_a_loop_that_ends_early_fills_less(tmp_path: Path) -> None:
         return tf.while_loop(lambda i, a, t: (i < 5) & (tf.reduce_sum(a * a) < 100.0), body, [0, x, array])[2].stack()
 
     judge(from_tensorflow(build, ROWS), tmp_path)
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("branches", [2, 3, 5])
+def test_a_switch_between_branches_as_freezing_lowers_it(branches: int, tmp_path: Path) -> None:
+    """_SwitchN and a Merge of as many inputs; an index out of range takes the last branch."""
+    tf = pytest.importorskip("tensorflow")
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    @tf.function(input_signature=[tf.TensorSpec((3, 4), tf.float32), tf.TensorSpec((), tf.int32)])
+    def chosen(x: Any, index: Any) -> Any:
+        first = tf.switch_case(index, [lambda k=k: (x * k, tf.constant(float(k))) for k in range(branches)])
+        return tf.switch_case(index - 1, [lambda k=k: first[0] + first[1] - k for k in range(branches)])
+
+    frozen = convert_variables_to_constants_v2(chosen.get_concrete_function())
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(frozen.graph.as_graph_def().SerializeToString())
+    assert "_SwitchN" in {node.op for node in frozen.graph.as_graph_def().node}
+    names = [tensor.name for tensor in frozen.inputs]
+    session = regraft.compile(path, inputs=names, outputs=[frozen.outputs[0].name]).session()
+    for index in range(-2, branches + 2):
+        (actual,) = session.run(dict(zip(names, (X, np.asarray(index, np.int32)), strict=True))).values()
+        np.testing.assert_allclose(actual, chosen(X, index).numpy(), rtol=1e-6, atol=1e-6)
