@@ -1,4 +1,4 @@
-"""TensorFlow 1's conditionals (Switch, Merge) become If nodes with two branches, those of _SwitchN Case nodes with many.
+"""TensorFlow 1's conditionals (Switch, Merge) become If nodes with two branches, of _SwitchN Case nodes with many.
 
 value --> Switch --0--> (else) --> Merge -->
 pred -----^      --1--> (then) ----^
