@@ -304,7 +304,7 @@ def test_a_plugin_with_rewrites_on_the_command_line(
     assert cli.main(["passes", "--rewrites", "--plugin", str(plugin)]) == 0
     said = capsys.readouterr()
     assert "plugin mine.py: rewrite shorter" in said.err
-    assert "repeated    own-rewrites" in said.out
+    assert "repeated      own-rewrites" in said.out
     assert "\n              shorter\n" in said.out
     arguments = ["compile", str(net), "-o", str(tmp_path / "net.onnx"), "--explain", "shorter", "--verify-passes"]
     assert cli.main([*arguments, "-p", "own-rewrites,erase-dead"]) == 0
