@@ -10,6 +10,8 @@ import onnx
 
 _KEEP = 1024
 """Bytes of a tensor that shape inference may want to look into."""
+WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+"""Ops that multiply by weights."""
 _ELEMENTWISE = {
     *("Abs", "Add", "BatchNormalization", "Ceil", "Clip", "Div", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid"),
     *("HardSwish", "LRN", "LeakyRelu", "Log", "LogSoftmax", "Max", "Mean", "Min", "Mish", "Mul", "Neg", "PRelu", "Pow"),
@@ -57,7 +59,7 @@ def types(typed: Any) -> dict[str, Any]:
 def node_flops(node: Any, shapes: Shapes) -> int | None:
     """Floating-point operations of one node, None when a shape that counts is unknown; a multiply-add is two."""
     kind = node.op_type
-    weighted = kind in ("Conv", "ConvTranspose", "Gemm", "MatMul")
+    weighted = kind in WEIGHTED
     pools = kind in ("MaxPool", "AveragePool")
     if node.domain or not (weighted or pools or kind in _ELEMENTWISE):
         return 0
@@ -72,12 +74,19 @@ def node_flops(node: Any, shapes: Shapes) -> int | None:
     if second is None:
         return None
     bias = prod(result) if len(node.input) > 2 else 0
+    transposed = any(a.name == "transA" and a.i for a in node.attribute)
+    return 2 * products(kind, result, first, second, transposed=transposed) + bias
+
+
+def products(
+    kind: str, result: Sequence[int], first: Sequence[int], second: Sequence[int], *, transposed: bool = False
+) -> int:
+    """Multiplications of one of `WEIGHTED`, by the shapes of its result and inputs; `transposed` is Gemm's transA."""
     if kind == "Conv":
-        return 2 * prod(result) * prod(second[1:]) + bias
+        return prod(result) * prod(second[1:])
     if kind == "ConvTranspose":
-        return 2 * prod(first) * prod(second[1:]) + bias
-    inner = first[-2] if kind == "Gemm" and any(a.name == "transA" and a.i for a in node.attribute) else first[-1]
-    return 2 * prod(result) * inner + bias
+        return prod(first) * prod(second[1:])
+    return prod(result) * (first[-2] if transposed else first[-1])
 
 
 def static_shape(kind: Any) -> list[int] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
+from regraft.costs import WEIGHTED, products
 from regraft.ir import Graph, Op, subgraphs
 
 KEY = "regraft.products"
 """The metadata entry of a file: the multiplications with weights of one run."""
 WORTH_THREADS = 500_000
 """With fewer multiplications, handing work to other threads takes longer than doing it."""
-WEIGHTED = frozenset({"onnx.Conv", "onnx.ConvTranspose", "onnx.Gemm", "onnx.MatMul"})
 
 
 def entry(graph: Graph) -> dict[str, str]:
@@ -24,23 +24,18 @@ def _products(op: Op) -> int | None:
     """Multiplications with weights; of an op that has none, the elements of its results."""
     if subgraphs(op) or op.dialect == "layers":
         return None
-    sizes = [value.static_shape for value in op.outputs]
     if op.dialect == "core":
         return 0
-    if None in sizes:
+    results = [value.static_shape for value in op.outputs]
+    known = [size for size in results if size is not None]
+    if len(known) < len(results):
         return None
-    elements = sum(prod(size) for size in sizes if size is not None)
-    if op.kind not in WEIGHTED:
-        return elements
+    if op.dialect != "onnx" or op.type_name not in WEIGHTED:
+        return sum(map(prod, known))
     x, weights = (None if value is None else value.static_shape for value in op.inputs[:2])
     if x is None or weights is None:
         return None
-    if op.kind == "onnx.ConvTranspose":
-        return prod(x) * prod(weights[1:])
-    if op.kind == "onnx.Conv":
-        return elements * prod(weights[1:])
-    inner = x[0] if op.kind == "onnx.Gemm" and op.flag("transA", False) else x[-1]
-    return elements * inner
+    return products(op.type_name, known[0], x, weights, transposed=op.flag("transA", False))
 
 
 def worthwhile_threads(threads: int | None, metadata: Mapping[str, str]) -> int | None:

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources": TOOLBOX | {"custom_ops", "emit", "frontends", "layers", "passes"},
     "lowering": {"custom_ops", "emit", "errors", "frontends", "ir", "layers", "options", "passes", "report_page"}
     | {"runtime", "sources", "verification"},
-    "work": {"ir"},
+    "work": {"costs", "ir"},
     "model": {"emit", "errors", "layers", "passes", "profiling", "report", "report_page", "runtime", "work"},
     "live": {"errors"},
     "loading": {"emit", "layers", "runtime", "work"},
