@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -178,16 +178,6 @@ BUILDS: list[tuple[Build, bool]] = [
     for function in list(globals().values())
     if callable(function) and getattr(function, "__module__", "") == __name__ and hasattr(function, "__code__")
 ]
-
-
-@pytest.fixture(params=[1, 2], ids=["TensorFlow 1", "TensorFlow 2"])
-def control_flow(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Whether TensorFlow writes Switch and Merge, or If and While."""
-    tf = pytest.importorskip("tensorflow")
-    if request.param == 1:
-        tf.compat.v1.disable_control_flow_v2()
-    yield request.param
-    tf.compat.v1.enable_control_flow_v2()
 
 
 @pytest.mark.judge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,6 @@ STATES = [Feed(numbers(BATCH, CELLS, seed=s)) for s in (8, 9)]
 WEIGHTS, BIAS = numbers(INPUTS + CELLS, 4 * CELLS, seed=3), numbers(4 * CELLS, seed=7)
 PEEPHOLES = [numbers(CELLS, seed=s) for s in (4, 5, 6)]
 Step = Callable[..., Any]
-
-
-@pytest.fixture(params=[1, 2], ids=["TensorFlow 1", "TensorFlow 2"])
-def control_flow(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Whether TensorFlow writes Enter and Exit, or While."""
-    tf = pytest.importorskip("tensorflow")
-    if request.param == 1:
-        tf.compat.v1.disable_control_flow_v2()
-    yield request.param
-    tf.compat.v1.enable_control_flow_v2()
 
 
 def lstm(tf: Any, x: Any, c: Any, h: Any, *, peephole: bool = False, clip: float = 0) -> Any:
